@@ -1,0 +1,305 @@
+"""What a published model is on disk: its files, their schema and digests, and how they are replaced atomically.
+
+    artifacts/NAME/CURRENT              the published version's name
+    artifacts/NAME/VERSION/model.keras  the saved Keras model
+                           model.tflite its compiled twin for LiteRT
+                           metadata.json, evaluation.json, the model card and plots
+"""
+
+import base64
+import contextlib
+import datetime
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.contract import CONTRACT_VERSION, INPUT_SHAPE, LABELS
+from app.errors import ArtifactError
+
+MODEL_FILE: Final = "model.keras"
+TWIN_FILE: Final = "model.tflite"
+METADATA_FILE: Final = "metadata.json"
+EVALUATION_FILE: Final = "evaluation.json"
+POINTER_FILE: Final = "CURRENT"
+
+KEPT_VERSIONS: Final = 2
+"""The published version and those before it; older ones are removed."""
+
+INPUT_DTYPE: Final = "uint8"
+
+_STAGING_PREFIX: Final = ".staging-"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SelfTest(_Record):
+    """A digit and what the model said about it when it was published."""
+
+    picture: str
+    """base64 of the 784 bytes of uint8 (28, 28, 1)."""
+    probabilities: tuple[float, ...]
+
+    @classmethod
+    def of(cls, picture: npt.NDArray[np.uint8], probabilities: npt.NDArray[np.float32]) -> "SelfTest":
+        """Record uint8 (28, 28, 1) and float32 (10,)."""
+        return cls(
+            picture=base64.b64encode(picture.tobytes()).decode(),
+            probabilities=tuple(float(probability) for probability in probabilities),
+        )
+
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """The picture, uint8 (28, 28, 1).
+
+        Raises:
+            ArtifactError: it is not one.
+        """
+        try:
+            return np.frombuffer(base64.b64decode(self.picture, validate=True), np.uint8).reshape(INPUT_SHAPE)
+        except ValueError as error:
+            raise ArtifactError("The self-test's picture is damaged. Publish the model again: make train.") from error
+
+
+class TrainingFacts(_Record):
+    """Where a trained model comes from."""
+
+    recipe: Annotated[str, Field(description="Name of the recipe, as in `make train RECIPE=...`.")]
+    purpose: Annotated[str, Field(description="What the recipe is for.")]
+    seed: Annotated[int, Field(description="Seed of weights, order and variation.")]
+    epochs: Annotated[int, Field(description="Passes over the training digits.")]
+    data: Annotated[str, Field(description="Digits trained, chosen and measured on.")]
+    data_digest: Annotated[str, Field(description="sha256 of all their pictures and labels.")]
+    packages: Annotated[dict[str, str], Field(description="Versions that trained it.")]
+
+
+class Metadata(_Record):
+    """What identifies a model and what it expects."""
+
+    name: Annotated[str, Field(description="The model's name: its recipe's, or that of the file it came from.")]
+    version: Annotated[str, Field(description="Day of publication and beginning of the weights' digest.")]
+    created: datetime.datetime
+    contract_version: Annotated[int, Field(description="Version of the input contract it was made for.")]
+    input_shape: Annotated[tuple[int, ...], Field(description="Shape of one prepared picture.")]
+    input_dtype: str
+    labels: Annotated[tuple[int, ...], Field(description="The digit each probability belongs to.")]
+    parameters: Annotated[int, Field(description="Number of weights.")]
+    multiply_adds: Annotated[int, Field(description="Multiplications with a weight for one picture.")]
+    weights_digest: Annotated[str, Field(description="sha256 of the weights in order; identifies the model.")]
+    model_digest: Annotated[str, Field(description="sha256 of model.keras.")]
+    twin_digest: Annotated[str, Field(description="sha256 of model.tflite.")]
+    twin_difference: Annotated[
+        float, Field(description="Largest difference of a probability between the two forms when published.")
+    ]
+    self_test: SelfTest
+    training: TrainingFacts | None = None
+
+
+class Score(_Record):
+    """How many of how many, with the 95% Wilson interval of the share."""
+
+    correct: int
+    count: int
+    share: float
+    low: float
+    high: float
+
+
+class DigitScore(_Record):
+    """One digit's figures on the test set."""
+
+    digit: int
+    count: int
+    precision: float
+    recall: float
+
+
+class Evaluation(_Record):
+    """How well a published model reads, measured through the service's own classifier."""
+
+    test: Score
+    validation: Score
+    digits: tuple[DigitScore, ...]
+    confusion: Annotated[
+        tuple[tuple[int, ...], ...], Field(description="Test digits by true label (row) and answer (column).")
+    ]
+    expected_calibration_error: Annotated[
+        float, Field(description="Mean distance of confidence and accuracy over 15 bins of confidence, test set.")
+    ]
+    png: Annotated[Score, Field(description="Test digits whose PNG, sent through the whole input path, reads alike.")]
+    history: Annotated[dict[str, tuple[float, ...]], Field(description="Training figures, one an epoch.")]
+    training_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A published model whose files have been checked against its metadata."""
+
+    folder: Path
+    metadata: Metadata
+    evaluation: Evaluation | None
+    has_twin: bool
+
+    @property
+    def model_path(self) -> Path:
+        """The saved Keras model."""
+        return self.folder / MODEL_FILE
+
+    @property
+    def twin_path(self) -> Path:
+        """The compiled twin."""
+        return self.folder / TWIN_FILE
+
+
+def current_folder(path: Path) -> Path:
+    """The folder of the published version.
+
+    Args:
+        path: `artifacts/NAME`, or a version's own folder.
+
+    Raises:
+        ArtifactError: nothing is published there.
+    """
+    pointer = path / POINTER_FILE
+    if pointer.is_file():
+        return path / pointer.read_text().strip()
+    if (path / METADATA_FILE).is_file():
+        return path
+    raise ArtifactError(f"{path} holds no published model. Train one with: make train")
+
+
+def read_artifact(path: Path) -> Artifact:
+    """Read what is published at `artifacts/NAME` or in a version's folder, and check every digest.
+
+    Raises:
+        ArtifactError: nothing is published there, a file is missing or damaged, or the model was made for another
+            input contract.
+    """
+    folder = current_folder(path)
+    try:
+        metadata = Metadata.model_validate_json((folder / METADATA_FILE).read_bytes())
+        evaluation_path = folder / EVALUATION_FILE
+        evaluation = (
+            Evaluation.model_validate_json(evaluation_path.read_bytes()) if evaluation_path.is_file() else None
+        )
+    except OSError as error:
+        raise ArtifactError(f"{folder} cannot be read ({error}). Publish the model again: make train") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise ArtifactError(
+            f"{folder}: metadata or evaluation is not as it should be ({place}: {first['msg']}). "
+            "Publish the model again: make train"
+        ) from error
+    _check_contract(folder, metadata)
+    _check_digest(folder / MODEL_FILE, metadata.model_digest)
+    has_twin = (folder / TWIN_FILE).exists()
+    if has_twin:
+        _check_digest(folder / TWIN_FILE, metadata.twin_digest)
+    return Artifact(folder, metadata, evaluation, has_twin)
+
+
+def publish(root: Path, name: str, write: Callable[[Path], Metadata]) -> Path:
+    """Publish a new version; whatever happens, `root/name` names a whole model before, meanwhile and after.
+
+    Args:
+        root: the folder of all published models.
+        name: the model's name.
+        write: fills an empty folder with the version's files and returns its metadata; when it raises, nothing is
+            published.
+
+    Returns:
+        The new version's folder.
+    """
+    home = root / name
+    home.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=home))
+    try:
+        metadata = write(staging)
+        for path in staging.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        staging.chmod(0o755)
+        folder = home / metadata.version
+        if folder.exists():
+            # The same weights published again on the same day: the new files take the old ones' place.
+            retired = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=home))
+            folder.rename(retired / metadata.version)
+            staging.rename(folder)
+            shutil.rmtree(retired)
+        else:
+            staging.rename(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    write_atomically(home / POINTER_FILE, f"{folder.name}\n".encode())
+    _remove_old(home, folder.name)
+    return folder
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file in one step: readers see the old content or the new, also after a crash."""
+    descriptor, temporary = tempfile.mkstemp(prefix=_STAGING_PREFIX, dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_contract(folder: Path, metadata: Metadata) -> None:
+    expected = {
+        "contract_version": CONTRACT_VERSION,
+        "input_shape": INPUT_SHAPE,
+        "input_dtype": INPUT_DTYPE,
+        "labels": LABELS,
+    }
+    for field, value in expected.items():
+        found = getattr(metadata, field)
+        if found != value:
+            raise ArtifactError(
+                f"{folder} was made for {field} {found}; this service has {field} {value}. "
+                "Train it again with this version: make train"
+            )
+
+
+def _check_digest(path: Path, expected: str) -> None:
+    try:
+        found = file_digest(path)
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read ({error}). Publish the model again: make train") from error
+    if found != expected:
+        raise ArtifactError(
+            f"{path} is not the file that was published: its sha256 is {found}, its metadata names {expected}. "
+            "Publish the model again: make train"
+        )
+
+
+def _remove_old(home: Path, current: str) -> None:
+    versions = sorted(
+        (folder for folder in home.iterdir() if (folder / METADATA_FILE).is_file()),
+        key=lambda folder: (folder.name == current, (folder / METADATA_FILE).stat().st_mtime),
+        reverse=True,
+    )
+    for folder in versions[KEPT_VERSIONS:]:
+        shutil.rmtree(folder)

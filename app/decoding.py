@@ -1,0 +1,194 @@
+"""Bytes of an upload -> grey picture. Every format, depth and colour model ends as uint8 (height, width)."""
+
+import io
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pi_heif
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from app.errors import DamagedPictureError, TooManyPixelsError, UnsupportedFormatError
+
+GreyPixels = npt.NDArray[np.uint8]
+
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
+"""The decoders an upload may reach, by Pillow's names; everything else Pillow knows stays closed."""
+
+WORKING_SIDE: Final = 512
+"""A picture whose longer side is at least twice this many pixels is shrunk while it is decoded."""
+
+_DAMAGE: Final = (OSError, ValueError, SyntaxError, EOFError, struct.error, KeyError, IndexError, TypeError, RuntimeError)
+"""What Pillow's decoders raise on broken files, besides UnidentifiedImageError (an OSError)."""
+
+_MULTI_PICTURE_JPEG: Final = "MPO"
+"""What Pillow calls a JPEG that carries more pictures behind the first, as many phones write it."""
+
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture upright, by its EXIF orientation."""
+
+_FULL_SCALES: Final = (1.0, 255.0, 65535.0)
+"""Whites of float, 8-bit and 16-bit samples."""
+
+_SIDEWAYS: Final = {_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)}
+
+pi_heif.register_heif_opener(thumbnails=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture whose header has been read and whose pixels have not."""
+
+    image: Image.Image
+    format: str
+    """One of FORMATS."""
+    width: int
+    """In pixels, as stored: before the EXIF orientation is applied."""
+    height: int
+    size: int
+    """Length of the encoded picture, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded upload."""
+
+    pixels: GreyPixels
+    """uint8 (height, width), 0 black to 255 white, upright; large pictures are shrunk."""
+    format: str
+    """One of FORMATS."""
+    width: int
+    """Of the upright original, in pixels."""
+    height: int
+
+
+def open_upload(body: bytes, max_pixels: int) -> Upload:
+    """Read the header of an encoded picture, and no pixel of it.
+
+    Args:
+        body: a PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF or HEIF file; what counts is its content, not its name.
+        max_pixels: the most pixels (width times height) that may be decoded.
+
+    Raises:
+        UnsupportedFormatError: the bytes are in none of these formats.
+        TooManyPixelsError: the header announces more than `max_pixels`.
+        DamagedPictureError: the header is broken.
+    """
+    try:
+        image = Image.open(io.BytesIO(body), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        message = f"This is not a picture in a format the service reads. Send one of {', '.join(FORMATS)}."
+        raise UnsupportedFormatError(message) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise TooManyPixelsError(_too_many_pixels(max_pixels)) from error
+    except _DAMAGE as error:
+        raise DamagedPictureError("The picture's header is damaged. Save the picture again and resend it.") from error
+    if image.width * image.height > max_pixels:
+        raise TooManyPixelsError(_too_many_pixels(max_pixels))
+    image_format = image.format or ""
+    return Upload(
+        image=image,
+        format="JPEG" if image_format == _MULTI_PICTURE_JPEG else image_format,
+        width=image.width,
+        height=image.height,
+        size=len(body),
+    )
+
+
+def decode(upload: Upload) -> Picture:
+    """Decode the first frame of an opened picture, upright and grey.
+
+    Transparent pictures are laid on white, or on black where their visible ink is light. 16-bit, 32-bit and float
+    pictures are scaled to 8 bits, never clipped. JPEGs are shrunk by libjpeg while decoding.
+
+    Raises:
+        DamagedPictureError: the pixels end early or contradict the header.
+    """
+    try:
+        image = upload.image
+        shrink = max(1, max(image.size) // WORKING_SIDE)
+        image.draft(None, (image.width // shrink, image.height // shrink))
+        image.load()
+        orientation = _orientation(image)
+        image = _reduced(_eight_bit(image))
+        grey = _flattened(image) if image.has_transparency_data else image.convert("L")
+    except _DAMAGE as error:
+        message = "The picture is damaged or ends early. Save the picture again and resend it."
+        raise DamagedPictureError(message) from error
+    if orientation is not None:
+        grey = grey.transpose(orientation)
+    sideways = orientation in _SIDEWAYS
+    return Picture(
+        pixels=np.asarray(grey),
+        format=upload.format,
+        width=upload.height if sideways else upload.width,
+        height=upload.width if sideways else upload.height,
+    )
+
+
+def _too_many_pixels(limit: int) -> str:
+    return f"The picture has more than {limit:,} pixels. Send a smaller one."
+
+
+def _orientation(image: Image.Image) -> Image.Transpose | None:
+    """How to turn the picture upright; a broken EXIF block is no reason to refuse it."""
+    try:
+        return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except _DAMAGE:
+        return None
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Bring 1, 16 and 32 bits and floats to 8 bits a channel; `convert("L")` alone would clip the deeper ones."""
+    match image.mode:
+        case "1":
+            return image.convert("L")
+        case "P":
+            return image.convert("RGBA" if image.has_transparency_data else "RGB")
+        case "I" | "F" | "I;16" | "I;16L" | "I;16B" | "I;16N":
+            return Image.fromarray(_scaled(np.asarray(image)))
+        case _:
+            return image
+
+
+def _scaled(deep: npt.NDArray[np.generic]) -> GreyPixels:
+    """Map samples of unknown depth to 0..255: by the smallest usual full scale that holds them all."""
+    values = np.nan_to_num(deep.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    values -= min(0.0, float(values.min()))
+    largest = float(values.max())
+    is_float = deep.dtype.kind == "f"
+    full = next((scale for scale in _FULL_SCALES[0 if is_float else 1 :] if largest <= scale), largest)
+    return np.asarray(np.rint(values * (255.0 / full)), np.uint8)
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """Shrink by a whole factor while the longer side keeps at least WORKING_SIDE pixels."""
+    factor = max(image.size) // WORKING_SIDE
+    return image.reduce(factor) if factor > 1 else image
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    """Lay a transparent picture on the ground its ink was meant for.
+
+    Drawing pages export strokes on a transparent ground whose hidden colour means nothing. The ground is white unless
+    most of the picture is transparent and what can be seen is light.
+    """
+    image = image if image.mode in ("RGBA", "LA") else image.convert("RGBA")
+    alpha = image.getchannel("A")
+    visible = image.convert("L")
+    opacity = np.asarray(alpha, np.uint32)
+    total = int(opacity.sum())
+    mostly_transparent = total < opacity.size * 255 // 2
+    is_light = total > 0 and int((opacity * np.asarray(visible)).sum()) // total >= 128
+    ground = 0 if mostly_transparent and is_light else 255
+    return Image.composite(visible, Image.new("L", image.size, ground), alpha)

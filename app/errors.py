@@ -1,0 +1,56 @@
+"""What can go wrong while reading a picture or loading a model; knows nothing of HTTP.
+
+Every message is a sentence for the person who has to act on it.
+"""
+
+
+class DigitsError(Exception):
+    """Base of every error this service raises on purpose."""
+
+
+class ArtifactError(DigitsError):
+    """A published model is missing, damaged, or made for another input contract."""
+
+
+class PictureError(DigitsError):
+    """An upload cannot be read as a picture of a digit."""
+
+
+class UnsupportedFormatError(PictureError):
+    """The bytes are not a picture in one of the accepted formats."""
+
+
+class DamagedPictureError(PictureError):
+    """The bytes begin as a picture but cannot be decoded to the end."""
+
+
+class TooManyPixelsError(PictureError):
+    """The picture's header announces more pixels than the service decodes."""
+
+
+class NoInkError(PictureError):
+    """The picture is blank: nothing on it stands out from its ground."""
+
+
+class UploadError(DigitsError):
+    """The request does not carry one picture in a way the service understands."""
+
+
+class TooManyBytesError(UploadError):
+    """The request body is larger than the service accepts."""
+
+
+class MissingPictureError(UploadError):
+    """The request holds no picture: no `file` field, or an empty body."""
+
+
+class MalformedUploadError(UploadError):
+    """The multipart body is not well formed."""
+
+
+class UnsupportedUploadError(UploadError):
+    """The request's content type is neither multipart/form-data nor that of a picture."""
+
+
+class OverloadedError(DigitsError):
+    """As much work as the service takes on is under way already."""

@@ -1,0 +1,41 @@
+"""A path to a saved model -> a model ready to answer: verified, compiled where needed, self-tested."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.artifact import Evaluation, Metadata, read_artifact
+from app.classifier import Classifier
+from app.compilation import compile_model
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What the service answers with."""
+
+    metadata: Metadata
+    evaluation: Evaluation | None
+    classifier: Classifier
+
+
+def load_model(path: Path) -> Model:
+    """Load a model and let it pass its self-test.
+
+    Args:
+        path: `artifacts/NAME`, a version's folder, or a `.keras` file. Without a compiled twin the model is compiled
+            here, which needs TensorFlow.
+
+    Raises:
+        ArtifactError: no whole model of this input contract is there; the message says what to do.
+    """
+    if path.is_file():
+        compiled = compile_model(path, name=path.stem)
+        metadata, evaluation, classifier = compiled.metadata, None, Classifier(compiled.twin)
+    else:
+        artifact = read_artifact(path)
+        metadata, evaluation = artifact.metadata, artifact.evaluation
+        if artifact.has_twin:
+            classifier = Classifier(artifact.twin_path)
+        else:
+            classifier = Classifier(compile_model(artifact.model_path, name=metadata.name).twin)
+    classifier.self_test(metadata.self_test.pixels(), metadata.self_test.probabilities)
+    return Model(metadata, evaluation, classifier)

@@ -1,0 +1,307 @@
+"""Grey picture -> the geometry of MNIST's own digits, as pure functions.
+
+The target is LeCun et al., "Gradient-based learning applied to document recognition" (1998), section III.A: ink white
+on black, scaled with anti-aliasing so that its bounding box fits 20x20 pixels, its centre of mass at the middle of
+28x28. The road there: even out the light, decide which side of the ground the ink is on, find the strokes, drop what
+is not part of the digit, give hairlines the width of a pen.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from app.contract import BOX, INPUT_SHAPE, SIDE
+from app.errors import NoInkError
+
+Grey = npt.NDArray[np.uint8]
+"""uint8 (height, width), 0 black to 255 white."""
+
+Mask = npt.NDArray[np.uint8]
+"""uint8 (height, width), 255 where there is ink and 0 elsewhere."""
+
+Response = npt.NDArray[np.float32]
+"""float32 (height, width), how far each pixel stands out from its ground, in grey levels; never negative."""
+
+LONGEST_SIDE: Final = 384
+"""Pictures are shrunk to this many pixels before anything is looked for."""
+
+LEAST_CONTRAST: Final = 10.0
+"""Ink that stands out by fewer grey levels is not ink."""
+
+NOISE_MULTIPLE: Final = 5.0
+"""Ink stands out by at least this many standard deviations of the ground."""
+
+FLAT_GROUND: Final = 3.0
+"""A ground that varies by fewer grey levels is drawn, not photographed: its light needs no evening out."""
+
+GROUND_WINDOW: Final = 0.3
+"""Window of the ground estimate, as a share of the shorter side: wider than any stroke, narrower than most shadows."""
+
+FAINT_SHARE: Final = 0.5
+"""Share of the ink threshold that is still ink where it is connected to ink (hysteresis, as in Canny, 1986)."""
+
+LEAST_PIECE: Final = 0.02
+"""A separate piece of ink smaller than this share of the digit is a speck."""
+
+NEAR: Final = 0.4
+"""A separate piece belongs to the digit when it is no farther away than this share of the digit's length so far."""
+
+NEAR_AT_EDGE: Final = 0.05
+"""The same for pieces that the picture's edge cuts: they are more often clutter than ink."""
+
+FINE_SIDE: Final = 80
+"""Smaller digits are enlarged to this many pixels before their strokes are widened, so that widths come in fractions."""
+
+PEN_WIDTH: Final = 2.4
+"""Strokes that would be narrower than this in the prepared picture, in its pixels, are widened to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in whole pixels; right and bottom are exclusive."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return self.bottom - self.top
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """A prepared picture and what was done to prepare it."""
+
+    pixels: Grey
+    """uint8 (28, 28, 1), white ink on black."""
+    inverted: bool
+    """True where the original had dark ink on a light ground."""
+    crop_box: Box
+    """Where the ink was found, in pixels of the grey picture that came in."""
+
+
+def normalize(picture: Grey) -> Digit:
+    """Find the digit in a grey picture and bring it into MNIST's geometry.
+
+    A picture that has this geometry already passes through unchanged.
+
+    Args:
+        picture: uint8 (height, width), ink darker or lighter than its ground.
+
+    Raises:
+        NoInkError: nothing on the picture stands out from its ground.
+    """
+    if _is_prepared(picture):
+        box = Box(*_bounds(picture))
+        return Digit(picture.reshape(INPUT_SHAPE), inverted=False, crop_box=box)
+    small, scale = _shrink(picture)
+    response, inverted = _ink_response(small)
+    mask = _find_digit(_find_ink(response))
+    box = Box(*_bounds(mask))
+    pixels = _place(_stroke_picture(response, mask), box)
+    return Digit(pixels.reshape(INPUT_SHAPE), inverted, _enlarge(box, scale, picture.shape))
+
+
+def _is_prepared(picture: Grey) -> bool:
+    """Whether a picture has the geometry of every one of MNIST's 70,000: box, centre of mass, black ground, full ink."""
+    if picture.shape != (SIDE, SIDE) or int(picture.max()) < 254:
+        return False
+    left, top, right, bottom = _bounds(picture)
+    if max(right - left, bottom - top) not in (BOX - 1, BOX):
+        return False
+    centre = _centre_of_mass(picture)
+    return all(abs(coordinate - SIDE / 2) < 0.55 for coordinate in centre)
+
+
+def _bounds(ink: npt.NDArray[np.generic]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what is not zero; all zero of an empty picture."""
+    left, top, width, height = cv2.boundingRect(np.asarray(ink, np.uint8))
+    return left, top, left + width, top + height
+
+
+def _centre_of_mass(picture: Grey) -> tuple[float, float]:
+    """Column and row of the centre of mass, in pixels counted from the first pixel's middle."""
+    moments = cv2.moments(picture)
+    return moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
+
+
+def _shrink(picture: Grey) -> tuple[Grey, float]:
+    """Shrink to LONGEST_SIDE; also returns original pixels per pixel."""
+    height, width = picture.shape
+    scale = max(height, width) / LONGEST_SIDE
+    if scale <= 1.0:
+        return picture, 1.0
+    size = (max(1, round(width / scale)), max(1, round(height / scale)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8), scale
+
+
+def _ink_response(grey: Grey) -> tuple[Response, bool]:
+    """How far each pixel stands out from the ground on the ink's side, and whether that side is the dark one."""
+    ground, noise = _smooth_ground(grey)
+    residual = grey.astype(np.float32) - ground
+    dark = float(np.mean(np.clip(residual, -255, 255) ** 3)) < 0.0
+    if noise > FLAT_GROUND:
+        residual = grey.astype(np.float32) - _local_ground(grey, dark)
+    response = np.maximum(-residual if dark else residual, 0.0)
+    least = max(LEAST_CONTRAST, NOISE_MULTIPLE * noise)
+    return np.where(response >= least, response, 0.0), dark
+
+
+def _smooth_ground(grey: Grey) -> tuple[Response, float]:
+    """A quadratic surface through the picture's frame, which is mostly ground, and the frame's deviation from it.
+
+    Iteratively reweighted least squares with Cauchy's weights, so that ink that reaches the frame counts little.
+    """
+    height, width = grey.shape
+    band = max(1, min(height, width) // 16)
+    frame = np.zeros(grey.shape, bool)
+    frame[:band], frame[-band:], frame[:, :band], frame[:, -band:] = True, True, True, True
+    rows, columns = np.nonzero(frame)
+    stride = max(1, len(rows) // 512)
+    rows, columns = rows[::stride], columns[::stride]
+    basis = _quadratic(columns / max(width - 1, 1), rows / max(height - 1, 1))
+    values = grey[rows, columns].astype(np.float64)
+    fit = np.zeros(basis.shape[1])
+    fit[0] = np.median(values)
+    noise = 0.0
+    for _ in range(4):
+        residual = values - basis @ fit
+        noise = 1.4826 * float(np.median(np.abs(residual)))
+        weights = 1.0 / (1.0 + (residual / (2.0 * max(noise, 1.0))) ** 2)
+        weighted = basis * weights[:, None]
+        fit = np.linalg.solve(weighted.T @ basis + 1e-6 * np.eye(len(fit)), weighted.T @ values)
+    x, y = np.meshgrid(np.linspace(0.0, 1.0, width), np.linspace(0.0, 1.0, height))
+    surface = _quadratic(x.ravel(), y.ravel()) @ fit
+    return surface.reshape(grey.shape).astype(np.float32), noise
+
+
+def _quadratic(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+
+
+def _local_ground(grey: Grey, dark: bool) -> Response:
+    """The ground under the ink by grey-scale closing (dark ink) or opening (light ink): follows shadow edges."""
+    window = max(3, int(min(grey.shape) * GROUND_WINDOW) | 1)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (window, window))
+    calm = cv2.medianBlur(grey, 3)
+    ground = cv2.morphologyEx(calm, cv2.MORPH_CLOSE if dark else cv2.MORPH_OPEN, kernel)
+    return cv2.GaussianBlur(ground, (window, window), 0).astype(np.float32)
+
+
+def _find_ink(response: Response) -> Mask:
+    """Threshold with hysteresis: strong ink, and the faint ink that is connected to it.
+
+    Raises:
+        NoInkError: no pixel stands out.
+    """
+    standing_out = response[response > 0.0]
+    if standing_out.size == 0:
+        raise NoInkError("No ink was found: the picture is blank. Write the digit larger, darker, or closer.")
+    ceiling = float(np.percentile(standing_out, 99.0))
+    levels = np.clip(standing_out * (255.0 / ceiling), 0, 255).astype(np.uint8)
+    threshold = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0] * ceiling / 255.0
+    faint = (response > FAINT_SHARE * threshold).astype(np.uint8)
+    count, labels = cv2.connectedComponents(faint, connectivity=8)
+    strong = np.zeros(count, bool)
+    strong[np.unique(labels[response >= threshold])] = True
+    strong[0] = False
+    return np.where(strong[labels], 255, 0).astype(np.uint8)
+
+
+def _find_digit(ink: Mask) -> Mask:
+    """Keep the pieces that make up the digit: the main one, and others that are neither specks nor clutter."""
+    count, labels, stats, centroids = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    if count <= 2:
+        return ink
+    height, width = ink.shape
+    area = stats[1:, cv2.CC_STAT_AREA].astype(float)
+    left, top = stats[1:, cv2.CC_STAT_LEFT], stats[1:, cv2.CC_STAT_TOP]
+    right, bottom = left + stats[1:, cv2.CC_STAT_WIDTH], top + stats[1:, cv2.CC_STAT_HEIGHT]
+    extent = np.maximum(right - left, bottom - top).astype(float)
+    cut = (left == 0) | (top == 0) | (right == width) | (bottom == height)
+    off_centre = np.hypot(centroids[1:, 0] / width - 0.5, centroids[1:, 1] / height - 0.5)
+    main = int(np.argmax(extent * np.sqrt(area) * np.where(cut, 0.35, 1.0) * (1.0 - off_centre)))
+    part = np.zeros(count - 1, bool)
+    joining = np.zeros(count - 1, bool)
+    joining[main] = True
+    while joining.any():
+        part |= joining
+        near_left, near_right = left[part].min(), right[part].max()
+        near_top, near_bottom = top[part].min(), bottom[part].max()
+        reach = np.where(cut, NEAR_AT_EDGE, NEAR) * max(near_right - near_left, near_bottom - near_top)
+        gap_x = np.maximum(np.maximum(near_left - right, left - near_right), 0)
+        gap_y = np.maximum(np.maximum(near_top - bottom, top - near_bottom), 0)
+        joining = ~part & (area >= LEAST_PIECE * area[main]) & (np.hypot(gap_x, gap_y) < reach)
+    keep = np.concatenate([[False], part])
+    return np.where(keep[labels], 255, 0).astype(np.uint8)
+
+
+def _stroke_picture(response: Response, mask: Mask) -> Grey:
+    """The digit alone, white on black, with the soft edges of its strokes."""
+    level = float(np.percentile(response[mask > 0], 60.0))
+    around = cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    return np.where(around > 0, np.clip(response * (255.0 / level), 0, 255), 0).astype(np.uint8)
+
+
+def _place(strokes: Grey, box: Box) -> Grey:
+    """Scale the box into BOX x BOX with anti-aliasing and put its centre of mass at the middle of SIDE x SIDE."""
+    crop = strokes[box.top : box.bottom, box.left : box.right]
+    crop = _widen(_refine(crop))
+    height, width = crop.shape
+    scale = BOX / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
+    small = np.clip(small * (255.0 / max(float(small.max()), 1.0)), 0, 255).astype(np.uint8)
+    column, row = _centre_of_mass(small)
+    left = int(np.clip(round(SIDE / 2 - column), 0, SIDE - size[0]))
+    top = int(np.clip(round(SIDE / 2 - row), 0, SIDE - size[1]))
+    placed = np.zeros((SIDE, SIDE), np.uint8)
+    placed[top : top + size[1], left : left + size[0]] = small
+    return placed
+
+
+def _refine(crop: Grey) -> Grey:
+    factor = -(-FINE_SIDE // max(crop.shape))
+    if factor == 1:
+        return crop
+    return np.asarray(cv2.resize(crop, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _widen(crop: Grey) -> Grey:
+    """Give strokes that would end as hairlines the width of a pen (PEN_WIDTH after scaling)."""
+    mask = (crop >= 128).astype(np.uint8)
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    inside = distance[mask > 0]
+    if inside.size == 0:
+        return crop
+    # The mean distance to the edge of a strip is a quarter of its width; pixels count from their middles.
+    width = 4.0 * (float(inside.mean()) - 0.5)
+    side = max(crop.shape)
+    missing = (PEN_WIDTH * side - BOX * width) / (BOX - PEN_WIDTH)
+    if missing < 1.0:
+        return crop
+    margin = round(missing / 2)
+    padded = cv2.copyMakeBorder(crop, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
+    return np.asarray(cv2.dilate(padded, kernel), np.uint8)
+
+
+def _enlarge(box: Box, scale: float, shape: tuple[int, ...]) -> Box:
+    """The box in the pixels of the picture before it was shrunk."""
+    return Box(
+        left=int(box.left * scale),
+        top=int(box.top * scale),
+        right=min(shape[1], round(box.right * scale)),
+        bottom=min(shape[0], round(box.bottom * scale)),
+    )

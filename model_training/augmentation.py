@@ -1,0 +1,116 @@
+"""Variation of the training digits: what hands, pens, cameras and the preparation do to them. Training only."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import cv2
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from app.contract import LABELS, SIDE
+from model_training.data import Digits, Pictures
+from model_training.drawing import draw_digits
+from model_training.recipe import Recipe
+
+Batch = tuple[Pictures, npt.NDArray[np.float32]]
+"""Pictures, uint8 (n, 28, 28, 1), and one-hot labels, float32 (n, 10)."""
+
+Random = np.random.Generator
+
+DRAWN_DIGITS: Final = 20_000
+"""How many digits are drawn once a training, to pick each batch's share from."""
+
+_COLUMNS, _ROWS = np.meshgrid(np.arange(SIDE, dtype=np.float32), np.arange(SIDE, dtype=np.float32))
+_MIDDLE: Final = (SIDE - 1) / 2
+
+
+def steps_per_epoch(train: Digits, recipe: Recipe) -> int:
+    """Batches in one pass over the training digits; the last one may be smaller."""
+    return -(-len(train) // recipe.batch_size)
+
+
+def stream(train: Digits, recipe: Recipe, first_step: int = 0) -> Iterator[Batch]:
+    """Endless batches, each a pure function of the recipe's seed and its own number.
+
+    So a training that resumes at `first_step` sees just what an uninterrupted one would have seen.
+    """
+    drawn = draw_digits(DRAWN_DIGITS, recipe.seed) if recipe.drawn_share else None
+    steps = steps_per_epoch(train, recipe)
+    step = first_step
+    while True:
+        epoch, index = divmod(step, steps)
+        order = np.random.default_rng([recipe.seed, epoch]).permutation(len(train))
+        for index in range(index, steps):
+            picked = order[index * recipe.batch_size : (index + 1) * recipe.batch_size]
+            yield _batch(train, drawn, picked, recipe, np.random.default_rng([recipe.seed, epoch, index]))
+            step += 1
+
+
+def one_hot(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """uint8 (n,) -> float32 (n, 10)."""
+    return np.asarray(keras.utils.to_categorical(labels, len(LABELS)), np.float32)
+
+
+def _batch(
+    train: Digits, drawn: Digits | None, picked: npt.NDArray[np.int64], recipe: Recipe, random: Random
+) -> Batch:
+    pictures, labels = train.pictures[picked], train.labels[picked]
+    if drawn is not None:
+        replaced = np.flatnonzero(random.random(len(picked)) < recipe.drawn_share)
+        chosen = random.integers(len(drawn), size=len(replaced))
+        pictures[replaced], labels[replaced] = drawn.pictures[chosen], drawn.labels[chosen]
+    if recipe.augment:
+        pictures = np.stack([deform(picture[..., 0], random) for picture in pictures])[..., None]
+    return pictures, one_hot(labels)
+
+
+def deform(picture: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[np.uint8]:
+    """One random variation of a prepared picture, uint8 (28, 28): shape, pen, ink, lens and paper."""
+    varied = cv2.remap(picture, *_displacement(random), interpolation=cv2.INTER_LINEAR)
+    chance = random.random(5)
+    if chance[0] < 0.4:
+        varied = _change_pen(varied, random)
+    if chance[1] < 0.3:
+        varied = cv2.convertScaleAbs(varied, alpha=random.uniform(0.6, 1.8))
+    if chance[2] < 0.15:
+        varied = cv2.GaussianBlur(varied, (3, 3), random.uniform(0.3, 1.0))
+    if chance[3] < 0.1:
+        noise = random.normal(0.0, random.uniform(5.0, 30.0), varied.shape)
+        varied = np.clip(varied + noise, 0, 255).astype(np.uint8)
+    if chance[4] < 0.08:
+        varied = _cover(varied, random)
+    return np.asarray(varied, np.uint8)
+
+
+def _displacement(random: Random) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Where each pixel comes from: an affine map and an elastic field (Simard et al., 2003)."""
+    angle = np.radians(random.uniform(-14.0, 14.0))
+    slant = random.uniform(-0.3, 0.3)
+    scale_x, scale_y = random.uniform(0.85, 1.18, 2)
+    shift_x, shift_y = random.uniform(-2.0, 2.0, 2)
+    x, y = (_COLUMNS - _MIDDLE) * scale_x, (_ROWS - _MIDDLE) * scale_y
+    x = x + slant * y
+    from_x = np.cos(angle) * x - np.sin(angle) * y + (_MIDDLE + shift_x)
+    from_y = np.sin(angle) * x + np.cos(angle) * y + (_MIDDLE + shift_y)
+    coarse = random.normal(0.0, random.uniform(0.2, 1.1), (6, 6, 2)).astype(np.float32)
+    elastic = cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    return (from_x + elastic[..., 0]).astype(np.float32), (from_y + elastic[..., 1]).astype(np.float32)
+
+
+def _change_pen(picture: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[np.uint8]:
+    """A wider or a finer pen, by a share of one step of grey-scale dilation or erosion."""
+    shape = (3, 3) if random.random() < 0.5 else (2, 2)
+    # A whole step of erosion would leave nothing of a fine pen.
+    change, most = (cv2.dilate, 1.0) if random.random() < 0.6 else (cv2.erode, 0.6)
+    share = random.uniform(0.2, most)
+    return np.asarray(cv2.addWeighted(change(picture, np.ones(shape, np.uint8)), share, picture, 1 - share, 0), np.uint8)
+
+
+def _cover(picture: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[np.uint8]:
+    """Ink missing in a small rectangle, as where a pen ran dry or an edge cut it."""
+    width, height = random.integers(2, 8, 2)
+    left, top = random.integers(0, SIDE - 8, 2)
+    covered = picture.copy()
+    covered[top : top + height, left : left + width] = 0
+    return covered

@@ -1,0 +1,69 @@
+"""The networks of the recipes. Each takes uint8 (n, 28, 28, 1) and returns float32 probabilities (n, 10)."""
+
+import keras
+from keras import layers
+
+from app.contract import INPUT_SHAPE, LABELS
+from model_training.recipe import Recipe
+
+
+def build_network(recipe: Recipe) -> keras.Model:
+    """Build the recipe's untrained network; its weights follow Keras's global seed."""
+    scaling = layers.Rescaling(recipe.input_scale, name="scaling")
+    hidden = {"paper": _paper, "compact": _compact}[recipe.network]()
+    return keras.Sequential(
+        [keras.Input(INPUT_SHAPE, dtype="uint8", name="picture"), scaling, *hidden, _softmax()], name=recipe.network
+    )
+
+
+def multiply_adds(network: keras.Model) -> int:
+    """Multiplications with a weight for one picture: those of the convolutions and dense layers."""
+    total = 0
+    for layer in network.layers:
+        if isinstance(layer, layers.Conv2D):
+            positions = layer.output.shape[1] * layer.output.shape[2]
+            total += positions * int(layer.kernel.shape.num_elements())
+        elif isinstance(layer, layers.Dense):
+            total += int(layer.kernel.shape.num_elements())
+    return total
+
+
+def _softmax() -> layers.Layer:
+    return layers.Dense(len(LABELS), activation="softmax", name="probabilities")
+
+
+def _paper() -> list[layers.Layer]:
+    """The paper's listing, section 2.1.2.5, line for line."""
+    return [
+        layers.Conv2D(32, (3, 3), activation="sigmoid"),
+        layers.Conv2D(32, (3, 3), activation="sigmoid"),
+        layers.MaxPooling2D((2, 2)),
+        layers.Flatten(),
+        layers.Dense(128, activation="sigmoid"),
+    ]
+
+
+def _compact() -> list[layers.Layer]:
+    """Six convolutions, each with batch normalisation (Ioffe and Szegedy, 2015), that halve the picture twice."""
+    return [
+        *_convolution(24, padding="valid"),
+        *_convolution(32, strides=2, padding="valid"),
+        *_convolution(48, padding="valid"),
+        *_convolution(64),
+        *_convolution(96, strides=2),
+        *_convolution(96),
+        layers.Flatten(),
+        layers.Dropout(0.4),
+        layers.Dense(128, use_bias=False),
+        layers.BatchNormalization(momentum=0.9),
+        layers.ReLU(),
+        layers.Dropout(0.2),
+    ]
+
+
+def _convolution(filters: int, strides: int = 1, padding: str = "same") -> list[layers.Layer]:
+    return [
+        layers.Conv2D(filters, 3, strides=strides, padding=padding, use_bias=False),
+        layers.BatchNormalization(momentum=0.9),
+        layers.ReLU(),
+    ]

