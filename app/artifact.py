@@ -1,14 +1,14 @@
 """What a published model is on disk: its files, their schema and digests, and how they are replaced atomically.
 
-    artifacts/NAME/CURRENT              the published version's name
-    artifacts/NAME/VERSION/model.keras  the saved Keras model
-                           model.tflite its compiled twin for LiteRT
-                           metadata.json, evaluation.json, the model card and plots
+artifacts/NAME/CURRENT              the published version's name
+artifacts/NAME/VERSION/model.keras  the saved Keras model
+                       model.tflite its compiled twin for LiteRT
+                       metadata.json, evaluation.json, the model card and plots
 """
 
 import base64
 import contextlib
-import datetime
+import datetime as dt
 import hashlib
 import os
 import shutil
@@ -87,7 +87,7 @@ class Metadata(_Record):
 
     name: Annotated[str, Field(description="The model's name: its recipe's, or that of the file it came from.")]
     version: Annotated[str, Field(description="Day of publication and beginning of the weights' digest.")]
-    created: datetime.datetime
+    created: dt.datetime
     contract_version: Annotated[int, Field(description="Version of the input contract it was made for.")]
     input_shape: Annotated[tuple[int, ...], Field(description="Shape of one prepared picture.")]
     input_dtype: str
@@ -188,9 +188,7 @@ def read_artifact(path: Path) -> Artifact:
     try:
         metadata = Metadata.model_validate_json((folder / METADATA_FILE).read_bytes())
         evaluation_path = folder / EVALUATION_FILE
-        evaluation = (
-            Evaluation.model_validate_json(evaluation_path.read_bytes()) if evaluation_path.is_file() else None
-        )
+        evaluation = Evaluation.model_validate_json(evaluation_path.read_bytes()) if evaluation_path.is_file() else None
     except OSError as error:
         raise ArtifactError(f"{folder} cannot be read ({error}). Publish the model again: make train") from error
     except ValidationError as error:

@@ -70,7 +70,9 @@ class _Runner:
             [taken] = self._interpreter.get_input_details()
             [given] = self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
-            raise ArtifactError(f"The compiled model cannot be loaded ({error}). Publish it again: make train") from error
+            raise ArtifactError(
+                f"The compiled model cannot be loaded ({error}). Publish it again: make train"
+            ) from error
         shapes = (tuple(taken["shape"]), taken["dtype"], tuple(given["shape"]), given["dtype"])
         if shapes != ((1, *INPUT_SHAPE), np.uint8, (1, len(LABELS)), np.float32):
             raise ArtifactError(

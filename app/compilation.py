@@ -1,6 +1,6 @@
 """Saved Keras model -> LiteRT twin. The only module of the service that imports Keras, and only when called."""
 
-import datetime
+import datetime as dt
 import hashlib
 import importlib.util
 import tempfile
@@ -62,7 +62,7 @@ def compile_model(
     difference = float(np.abs(answers - network.predict(pictures, batch_size=500, verbose=0)).max())
     if not difference <= TWIN_TOLERANCE:
         raise ArtifactError(f"{path} and its compiled twin differ by {difference:.1e}, more than {TWIN_TOLERANCE:.0e}.")
-    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
     digest = weights_digest(network)
     metadata = Metadata(
         name=name,

@@ -20,7 +20,17 @@ FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 WORKING_SIDE: Final = 512
 """A picture whose longer side is at least twice this many pixels is shrunk while it is decoded."""
 
-_DAMAGE: Final = (OSError, ValueError, SyntaxError, EOFError, struct.error, KeyError, IndexError, TypeError, RuntimeError)
+_DAMAGE: Final = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+    KeyError,
+    IndexError,
+    TypeError,
+    RuntimeError,
+)
 """What Pillow's decoders raise on broken files, besides UnidentifiedImageError (an OSError)."""
 
 _MULTI_PICTURE_JPEG: Final = "MPO"

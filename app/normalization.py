@@ -38,7 +38,7 @@ FLAT_GROUND: Final = 3.0
 """A ground that varies by fewer grey levels is drawn, not photographed: its light needs no evening out."""
 
 GROUND_WINDOW: Final = 0.3
-"""Window of the ground estimate, as a share of the shorter side: wider than any stroke, narrower than most shadows."""
+"""Window of the ground estimate, as a share of the shorter side: wider than strokes, narrower than shadows."""
 
 FAINT_SHARE: Final = 0.5
 """Share of the ink threshold that is still ink where it is connected to ink (hysteresis, as in Canny, 1986)."""
@@ -53,7 +53,7 @@ NEAR_AT_EDGE: Final = 0.05
 """The same for pieces that the picture's edge cuts: they are more often clutter than ink."""
 
 FINE_SIDE: Final = 80
-"""Smaller digits are enlarged to this many pixels before their strokes are widened, so that widths come in fractions."""
+"""Smaller digits are enlarged to this many pixels before their strokes are widened, to widen by fractions."""
 
 PEN_WIDTH: Final = 2.4
 """Strokes that would be narrower than this in the prepared picture, in its pixels, are widened to it."""
@@ -77,6 +77,18 @@ class Box:
     def height(self) -> int:
         """In pixels."""
         return self.bottom - self.top
+
+    def scaled(self, source: tuple[int, ...], target: tuple[int, ...]) -> "Box":
+        """The smallest box around the same place when a picture of shape `source` is resized to `target`.
+
+        Shapes are (height, width), in pixels.
+        """
+        return Box(
+            left=self.left * target[1] // source[1],
+            top=self.top * target[0] // source[0],
+            right=-(-self.right * target[1] // source[1]),
+            bottom=-(-self.bottom * target[0] // source[0]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +117,16 @@ def normalize(picture: Grey) -> Digit:
     if _is_prepared(picture):
         box = Box(*_bounds(picture))
         return Digit(picture.reshape(INPUT_SHAPE), inverted=False, crop_box=box)
-    small, scale = _shrink(picture)
+    small = _shrink(picture)
     response, inverted = _ink_response(small)
     mask = _find_digit(_find_ink(response))
     box = Box(*_bounds(mask))
     pixels = _place(_stroke_picture(response, mask), box)
-    return Digit(pixels.reshape(INPUT_SHAPE), inverted, _enlarge(box, scale, picture.shape))
+    return Digit(pixels.reshape(INPUT_SHAPE), inverted, box.scaled(small.shape, picture.shape))
 
 
 def _is_prepared(picture: Grey) -> bool:
-    """Whether a picture has the geometry of every one of MNIST's 70,000: box, centre of mass, black ground, full ink."""
+    """Whether a picture has the geometry of each of MNIST's 70,000: box, centre of mass, black ground, full ink."""
     if picture.shape != (SIDE, SIDE) or int(picture.max()) < 254:
         return False
     left, top, right, bottom = _bounds(picture)
@@ -136,14 +148,13 @@ def _centre_of_mass(picture: Grey) -> tuple[float, float]:
     return moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
 
 
-def _shrink(picture: Grey) -> tuple[Grey, float]:
-    """Shrink to LONGEST_SIDE; also returns original pixels per pixel."""
+def _shrink(picture: Grey) -> Grey:
     height, width = picture.shape
     scale = max(height, width) / LONGEST_SIDE
     if scale <= 1.0:
-        return picture, 1.0
+        return picture
     size = (max(1, round(width / scale)), max(1, round(height / scale)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8), scale
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _ink_response(grey: Grey) -> tuple[Response, bool]:
@@ -172,7 +183,7 @@ def _smooth_ground(grey: Grey) -> tuple[Response, float]:
     rows, columns = rows[::stride], columns[::stride]
     basis = _quadratic(columns / max(width - 1, 1), rows / max(height - 1, 1))
     values = grey[rows, columns].astype(np.float64)
-    fit = np.zeros(basis.shape[1])
+    fit: npt.NDArray[np.float64] = np.zeros(basis.shape[1])
     fit[0] = np.median(values)
     noise = 0.0
     for _ in range(4):
@@ -180,7 +191,8 @@ def _smooth_ground(grey: Grey) -> tuple[Response, float]:
         noise = 1.4826 * float(np.median(np.abs(residual)))
         weights = 1.0 / (1.0 + (residual / (2.0 * max(noise, 1.0))) ** 2)
         weighted = basis * weights[:, None]
-        fit = np.linalg.solve(weighted.T @ basis + 1e-6 * np.eye(len(fit)), weighted.T @ values)
+        normal = weighted.T @ basis + 1e-6 * np.eye(len(fit))
+        fit = np.asarray(np.linalg.solve(normal, weighted.T @ values), np.float64)
     x, y = np.meshgrid(np.linspace(0.0, 1.0, width), np.linspace(0.0, 1.0, height))
     surface = _quadratic(x.ravel(), y.ravel()) @ fit
     return surface.reshape(grey.shape).astype(np.float32), noise
@@ -295,13 +307,3 @@ def _widen(crop: Grey) -> Grey:
     padded = cv2.copyMakeBorder(crop, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
     return np.asarray(cv2.dilate(padded, kernel), np.uint8)
-
-
-def _enlarge(box: Box, scale: float, shape: tuple[int, ...]) -> Box:
-    """The box in the pixels of the picture before it was shrunk."""
-    return Box(
-        left=int(box.left * scale),
-        top=int(box.top * scale),
-        right=min(shape[1], round(box.right * scale)),
-        bottom=min(shape[0], round(box.bottom * scale)),
-    )

@@ -39,9 +39,9 @@ def stream(train: Digits, recipe: Recipe, first_step: int = 0) -> Iterator[Batch
     steps = steps_per_epoch(train, recipe)
     step = first_step
     while True:
-        epoch, index = divmod(step, steps)
+        epoch, first = divmod(step, steps)
         order = np.random.default_rng([recipe.seed, epoch]).permutation(len(train))
-        for index in range(index, steps):
+        for index in range(first, steps):
             picked = order[index * recipe.batch_size : (index + 1) * recipe.batch_size]
             yield _batch(train, drawn, picked, recipe, np.random.default_rng([recipe.seed, epoch, index]))
             step += 1
@@ -52,9 +52,7 @@ def one_hot(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return np.asarray(keras.utils.to_categorical(labels, len(LABELS)), np.float32)
 
 
-def _batch(
-    train: Digits, drawn: Digits | None, picked: npt.NDArray[np.int64], recipe: Recipe, random: Random
-) -> Batch:
+def _batch(train: Digits, drawn: Digits | None, picked: npt.NDArray[np.int64], recipe: Recipe, random: Random) -> Batch:
     pictures, labels = train.pictures[picked], train.labels[picked]
     if drawn is not None:
         replaced = np.flatnonzero(random.random(len(picked)) < recipe.drawn_share)
@@ -67,20 +65,20 @@ def _batch(
 
 def deform(picture: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[np.uint8]:
     """One random variation of a prepared picture, uint8 (28, 28): shape, pen, ink, lens and paper."""
-    varied = cv2.remap(picture, *_displacement(random), interpolation=cv2.INTER_LINEAR)
+    varied = np.asarray(cv2.remap(picture, *_displacement(random), interpolation=cv2.INTER_LINEAR), np.uint8)
     chance = random.random(5)
     if chance[0] < 0.4:
         varied = _change_pen(varied, random)
     if chance[1] < 0.3:
-        varied = cv2.convertScaleAbs(varied, alpha=random.uniform(0.6, 1.8))
+        varied = np.asarray(cv2.convertScaleAbs(varied, alpha=random.uniform(0.6, 1.8)), np.uint8)
     if chance[2] < 0.15:
-        varied = cv2.GaussianBlur(varied, (3, 3), random.uniform(0.3, 1.0))
+        varied = np.asarray(cv2.GaussianBlur(varied, (3, 3), random.uniform(0.3, 1.0)), np.uint8)
     if chance[3] < 0.1:
         noise = random.normal(0.0, random.uniform(5.0, 30.0), varied.shape)
         varied = np.clip(varied + noise, 0, 255).astype(np.uint8)
     if chance[4] < 0.08:
         varied = _cover(varied, random)
-    return np.asarray(varied, np.uint8)
+    return varied
 
 
 def _displacement(random: Random) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -104,7 +102,9 @@ def _change_pen(picture: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[n
     # A whole step of erosion would leave nothing of a fine pen.
     change, most = (cv2.dilate, 1.0) if random.random() < 0.6 else (cv2.erode, 0.6)
     share = random.uniform(0.2, most)
-    return np.asarray(cv2.addWeighted(change(picture, np.ones(shape, np.uint8)), share, picture, 1 - share, 0), np.uint8)
+    return np.asarray(
+        cv2.addWeighted(change(picture, np.ones(shape, np.uint8)), share, picture, 1 - share, 0), np.uint8
+    )
 
 
 def _cover(picture: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[np.uint8]:

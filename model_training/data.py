@@ -22,7 +22,12 @@ VALIDATION_SIZE: Final = 10_000
 """The last so many of MNIST's training file are for validation, as in the paper."""
 
 _ARRAYS: Final = ("x_train", "y_train", "x_test", "y_test")
-_IDX_FILES: Final = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+_IDX_FILES: Final = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 _IDX_HEADERS: Final = {0x0801: 8, 0x0803: 16}
 """Length in bytes of an IDX header, by its magic number: labels, pictures."""
 _SHAPES: Final = ((60_000, SIDE, SIDE), (60_000,), (10_000, SIDE, SIDE), (10_000,))

@@ -165,7 +165,9 @@ def _five(random: Random) -> list[Points]:
     left = random.uniform(0.15, 0.3)
     shoulder = random.uniform(0.34, 0.46)
     right = random.uniform(0.65, 0.95)
-    bowl = _arc(0.42, (shoulder + 1) / 2, random.uniform(0.65, 0.9), 1 - shoulder + 0.06, -115, random.uniform(110, 165))
+    bowl = _arc(
+        0.42, (shoulder + 1) / 2, random.uniform(0.65, 0.9), 1 - shoulder + 0.06, -115, random.uniform(110, 165)
+    )
     body = _joined(_line((left + random.uniform(-0.03, 0.06), 0.0), (left, shoulder + 0.06)), bowl)
     bar = _line((left, 0.0), (right, random.normal(0.0, 0.04)))
     return [_joined(bar[::-1], body)] if random.random() < 0.5 else [body, bar]

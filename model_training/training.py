@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ from model_training.network import build_network
 from model_training.recipe import Recipe
 
 History = dict[str, list[float]]
-"""Figures by name, one a finished epoch: loss, accuracy, val_loss, val_accuracy."""
+"""Figures by name, one a finished epoch: loss, accuracy, val_loss, val_accuracy, and seconds it took."""
 
 STATE_FILE: Final = "state.json"
 """Names the last whole checkpoint; replaced last, so that it never names half a file."""
@@ -88,7 +89,7 @@ def _compiled(network: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
     return network
 
 
-class _Checkpoint(keras.callbacks.Callback):
+class _Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """Keeps the whole training, optimizer included, after every epoch."""
 
     def __init__(self, folder: Path, fingerprint: str, history: History) -> None:
@@ -96,9 +97,14 @@ class _Checkpoint(keras.callbacks.Callback):
         self._folder = folder
         self._fingerprint = fingerprint
         self._history = history
+        self._began = time.monotonic()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        self._began = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        for name, value in (logs or {}).items():
+        figures = {**(logs or {}), "seconds": round(time.monotonic() - self._began, 1)}
+        for name, value in figures.items():
             if not math.isfinite(value):
                 raise FloatingPointError(f"{name} is {value} after epoch {epoch + 1}: lower the learning rate.")
             self._history.setdefault(name, []).append(float(value))

@@ -1,0 +1,76 @@
+# Every target does its own set-up; `make help` lists them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+HOST ?= 127.0.0.1
+PORT ?= 8000
+RECIPE ?= default
+PYTHON ?= python3
+
+SERVE := .venv/serve/bin
+DEV := .venv/dev/bin
+# Marks a virtual environment as complete for the lock file it was made from.
+SERVE_READY := .venv/serve/.ready
+DEV_READY := .venv/dev/.ready
+
+.PHONY: help serve train evaluate compile test check format lock docker docker-train clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
+
+serve: $(SERVE_READY) ## run the service (HOST, PORT; settings: DIGITS_...)
+	DIGITS_HOST=$(HOST) DIGITS_PORT=$(PORT) exec $(SERVE)/python -m app.main
+
+train: $(DEV_READY) ## train and publish a model (RECIPE=default|paper|smoke, MNIST=path, FORCE=1)
+	$(DEV)/python -m model_training train --recipe $(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(FORCE),--force)
+
+evaluate: $(DEV_READY) ## measure the published model (RECIPE, MNIST=path, REAL=folder of SET/DIGIT/FILE)
+	$(DEV)/python -m model_training evaluate --model artifacts/$(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(REAL),--real $(REAL))
+
+compile: $(DEV_READY) ## publish a saved Keras model of your own with its compiled twin (MODEL=path.keras, NAME=custom)
+	$(DEV)/python -m model_training compile $(MODEL) $(if $(NAME),--name $(NAME))
+
+test: $(DEV_READY) ## run the tests
+	$(DEV)/python -m pytest $(ARGS)
+
+check: $(DEV_READY) ## format, lint and types
+	$(DEV)/ruff format --check .
+	$(DEV)/ruff check .
+	$(DEV)/mypy
+
+format: $(DEV_READY) ## bring the code into its format
+	$(DEV)/ruff format .
+	$(DEV)/ruff check --fix .
+
+lock: $(DEV_READY) ## resolve the dependencies of pyproject.toml anew
+	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.txt
+	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train -o requirements-train.txt
+	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --group dev -o requirements-dev.txt
+LOCK_FLAGS := --quiet --universal --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade)
+
+docker: ## build the image of the service
+	docker build --tag digits .
+
+docker-train: ## train in a container; the model lands in artifacts/
+	docker build --target train --tag digits-train .
+	docker run --rm --volume "$(CURDIR)/artifacts:/srv/artifacts" --user "$$(id -u):$$(id -g)" digits-train train --recipe $(RECIPE)
+
+clean: ## remove the virtual environments and caches
+	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build
+
+$(SERVE_READY): requirements.txt
+	@$(call environment,.venv/serve,requirements.txt)
+
+$(DEV_READY): requirements-dev.txt
+	@$(call environment,.venv/dev,requirements-dev.txt)
+
+define environment
+	set -euo pipefail; \
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ..." >&2; exit 1; }; \
+	echo "Setting up $(1) from $(2) ..."; \
+	$(PYTHON) -m venv --clear $(1); \
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement $(2); \
+	touch $(1)/.ready
+endef

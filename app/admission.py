@@ -1,0 +1,50 @@
+"""How much work is accepted and where it runs: quick pictures at once, slow ones in a bounded pool of threads."""
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from app.decoding import Upload
+from app.errors import OverloadedError
+
+QUICK_BYTES: Final = 32 * 1024
+"""Bodies up to this size may be opened on the event loop's thread."""
+
+QUICK_PIXELS: Final = 64 * 64
+"""Pictures up to this size are read on the event loop's thread: it takes about a millisecond, a hand-off costs more."""
+
+QUICK_FORMATS: Final = frozenset({"PNG", "JPEG", "BMP"})
+"""Formats whose decoders take no longer than the pixels suggest."""
+
+Result = TypeVar("Result")
+
+
+def is_quick(upload: Upload) -> bool:
+    """Whether reading this picture takes about a millisecond at most."""
+    return upload.format in QUICK_FORMATS and upload.width * upload.height <= QUICK_PIXELS
+
+
+class Pool:
+    """Threads for slow pictures; what does not fit is refused at once, so that waiting stays bounded."""
+
+    def __init__(self, threads: int, capacity: int) -> None:
+        """Take on at most `capacity` pieces of work at once, `threads` of them running and the others waiting."""
+        self._limiter = anyio.CapacityLimiter(threads)
+        self._capacity = capacity
+        self._under_way = 0
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Run `work` in a thread and return what it returns.
+
+        Raises:
+            OverloadedError: as much work as fits is under way.
+        """
+        if self._under_way >= self._capacity:
+            raise OverloadedError("The service is busy with other pictures. Try again in a second.")
+        self._under_way += 1
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+        finally:
+            self._under_way -= 1

@@ -1,0 +1,73 @@
+"""The web application and its lifespan."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import __version__, problems
+from app.admission import Pool
+from app.errors import ArtifactError
+from app.loading import Model, load_model
+from app.routes import health, model, predict
+from app.routes.state import STATE_KEY, Service
+from app.settings import Settings
+
+
+def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -> FastAPI:
+    """Build the application; its model is loaded by the lifespan, in the process that serves it."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Service]]:
+        yield {
+            STATE_KEY: Service(
+                model=load(settings.model),
+                pool=Pool(settings.pool_threads, settings.pool_capacity),
+                max_bytes=settings.max_bytes,
+                max_pixels=settings.max_pixels,
+            )
+        }
+
+    application = FastAPI(
+        title="Digits",
+        summary="Reads handwritten digits from pictures people really have.",
+        version=__version__,
+        lifespan=lifespan,
+    )
+    for routes in (predict, model, health):
+        application.include_router(routes.router)
+    problems.install(application)
+    application.add_middleware(PlainStartupFailure)
+    return application
+
+
+class PlainStartupFailure:
+    """Lets a start-up that ends for want of a model say so in one sentence instead of a stack trace."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on but the lifespan's failure."""
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        failure: Message | None = None
+
+        async def hold_failure(message: Message) -> None:
+            nonlocal failure
+            if message["type"] == "lifespan.startup.failed":
+                failure = message
+            else:
+                await send(message)
+
+        try:
+            await self._app(scope, receive, hold_failure)
+        except ArtifactError as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+        except BaseException:
+            if failure is not None:
+                await send(failure)
+            raise

@@ -1,0 +1,43 @@
+"""The entry point: binds settings, application and server. Run it with `python -m app.main`."""
+
+import sys
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from app.application import create_app
+from app.settings import ENVIRONMENT_PREFIX, Settings
+
+
+def settings_from_environment() -> Settings:
+    """Read the settings; a bad one ends the process with a sentence."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for part in error.errors():
+            variable = ENVIRONMENT_PREFIX + str(part["loc"][0]).upper()
+            sys.stderr.write(f"{variable}={part['input']!r} is not usable: {part['msg']}.\n")
+        sys.exit(2)
+
+
+def application() -> FastAPI:
+    """The application, for servers that take a factory: `uvicorn --factory app.main:application`."""
+    return create_app(settings_from_environment())
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = settings_from_environment()
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        lifespan="on",
+        access_log=False,
+        server_header=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

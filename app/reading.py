@@ -1,0 +1,50 @@
+"""An opened upload -> what the model says it shows. The one road every picture takes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.classifier import Classifier
+from app.decoding import Upload, decode
+from app.normalization import Box, normalize
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A picture, read."""
+
+    probabilities: npt.NDArray[np.float32]
+    """Softmax, float32 (10,), in digit order."""
+    inverted: bool
+    """Whether the ink was darker than its ground."""
+    crop_box: Box
+    """Where the ink was found, in pixels of the upright original."""
+    width: int
+    """Of the upright original, in pixels."""
+    height: int
+    format: str
+    """One of app.decoding.FORMATS."""
+
+    @property
+    def digit(self) -> int:
+        """The most probable digit."""
+        return int(self.probabilities.argmax())
+
+
+def read(upload: Upload, classifier: Classifier) -> Reading:
+    """Decode, prepare and classify a picture.
+
+    Raises:
+        PictureError: it is damaged or blank.
+    """
+    picture = decode(upload)
+    digit = normalize(picture.pixels)
+    return Reading(
+        probabilities=classifier.classify(digit.pixels[None])[0],
+        inverted=digit.inverted,
+        crop_box=digit.crop_box.scaled(picture.pixels.shape, (picture.height, picture.width)),
+        width=picture.width,
+        height=picture.height,
+        format=picture.format,
+    )

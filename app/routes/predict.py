@@ -1,0 +1,96 @@
+"""POST /predict: one picture in, its digit out."""
+
+from functools import partial
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+
+from app import errors
+from app.admission import QUICK_BYTES, is_quick
+from app.decoding import FORMATS, open_upload
+from app.problems import problem_documentation
+from app.reading import Reading, read
+from app.routes.state import Service, service_of
+from app.schemas import CropBox, ModelName, Prediction, Preparation
+from app.uploads import BINARY_TYPE, FIELD, read_picture
+
+router = APIRouter(tags=["reading"])
+
+_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [FIELD],
+                    "properties": {
+                        FIELD: {
+                            "type": "string",
+                            "format": "binary",
+                            "description": f"The picture: {', '.join(FORMATS)}. Its content decides, not its name.",
+                        }
+                    },
+                }
+            },
+            "image/*": _BINARY,
+            BINARY_TYPE: _BINARY,
+        },
+    }
+}
+
+
+@router.post(
+    "/predict",
+    summary="Read the handwritten digit in a picture",
+    response_model=Prediction,
+    openapi_extra=_BODY,
+    responses=problem_documentation(
+        errors.MalformedUploadError,
+        errors.TooManyBytesError,
+        errors.UnsupportedFormatError,
+        errors.UnsupportedUploadError,
+        errors.MissingPictureError,
+        errors.TooManyPixelsError,
+        errors.DamagedPictureError,
+        errors.NoInkError,
+        errors.OverloadedError,
+    ),
+)
+async def predict(request: Request) -> Response:
+    """Send the picture as the multipart field `file`, or as the body itself with its content type.
+
+    Ink may be dark or light, the ground uneven, the digit anywhere: it is found, evened out and brought into MNIST's
+    geometry before it is classified. The answer says what was done.
+    """
+    service = service_of(request)
+    body = await read_picture(request, service.max_bytes)
+    reading = await _admit(body, service)
+    prediction = _prediction(reading, service.model_name)
+    return Response(prediction.model_dump_json(), media_type="application/json")
+
+
+async def _admit(body: bytes, service: Service) -> Reading:
+    if len(body) > QUICK_BYTES:
+        return await service.pool.run(lambda: read(open_upload(body, service.max_pixels), service.model.classifier))
+    upload = open_upload(body, service.max_pixels)
+    work = partial(read, upload, service.model.classifier)
+    return work() if is_quick(upload) else await service.pool.run(work)
+
+
+def _prediction(reading: Reading, model: ModelName) -> Prediction:
+    box = reading.crop_box
+    return Prediction(
+        digit=reading.digit,
+        probabilities=tuple(reading.probabilities.tolist()),
+        confidence=float(reading.probabilities[reading.digit]),
+        preparation=Preparation(
+            inverted=reading.inverted,
+            crop_box=CropBox(left=box.left, top=box.top, right=box.right, bottom=box.bottom),
+            width=reading.width,
+            height=reading.height,
+            format=reading.format,
+        ),
+        model=model,
+    )

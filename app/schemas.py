@@ -1,0 +1,97 @@
+"""The answers, field by field: these classes are the API reference."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.artifact import Evaluation, Metadata
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class CropBox(_Answer):
+    """A rectangle in pixels of the upright original; right and bottom are exclusive."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+class Preparation(_Answer):
+    """What was done to the picture before the model saw it."""
+
+    inverted: Annotated[bool, Field(description="Whether the ink was darker than its ground; the model sees it white.")]
+    crop_box: Annotated[CropBox, Field(description="Where the ink was found.")]
+    width: Annotated[int, Field(description="Of the original, in pixels, turned upright as its EXIF data says.")]
+    height: Annotated[int, Field(description="Of the original, in pixels, turned upright as its EXIF data says.")]
+    format: Annotated[str, Field(description="The file format found in the content, whatever its name or type said.")]
+
+
+class ModelName(_Answer):
+    """Which model answered."""
+
+    name: str
+    version: str
+
+
+class Prediction(_Answer):
+    """What the picture shows."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "digit": 7,
+                    "probabilities": [0.0, 0.0001, 0.0002, 0.0001, 0.0, 0.0, 0.0, 0.9994, 0.0, 0.0002],
+                    "confidence": 0.9994,
+                    "preparation": {
+                        "inverted": True,
+                        "crop_box": {"left": 412, "top": 230, "right": 1204, "bottom": 1460},
+                        "width": 3024,
+                        "height": 4032,
+                        "format": "JPEG",
+                    },
+                    "model": {"name": "default", "version": "20261122-1f0c2a9b"},
+                }
+            ]
+        }
+    )
+
+    digit: Annotated[int, Field(ge=0, le=9, description="The most probable digit.")]
+    probabilities: Annotated[
+        tuple[Probability, ...],
+        Field(
+            min_length=10, max_length=10, description="Softmax probabilities of 0 to 9, in this order; they sum to 1."
+        ),
+    ]
+    confidence: Annotated[Probability, Field(description="The most probable digit's probability.")]
+    preparation: Preparation
+    model: ModelName
+
+
+class Health(_Answer):
+    """Whether the service is well."""
+
+    status: str = "ok"
+
+
+class ModelReport(_Answer):
+    """The model being served: what it is, and how well it was measured to read."""
+
+    metadata: Metadata
+    evaluation: Annotated[Evaluation | None, Field(description="Missing for a model this project did not train.")]
+
+
+class Problem(_Answer):
+    """An error, as RFC 9457 has it."""
+
+    type: Annotated[str, Field(description="Always about:blank: `code` says which problem it is.")] = "about:blank"
+    title: Annotated[str, Field(description="`code` in words.")]
+    status: Annotated[int, Field(description="The HTTP status.")]
+    detail: Annotated[str, Field(description="What is wrong and what to do, for people.")]
+    code: Annotated[str, Field(description="Which problem it is, for programs; never changes its meaning.")]
