@@ -52,7 +52,7 @@ def problem_documentation(*kinds: type[errors.DigitsError]) -> dict[int | str, d
     return {
         status: {
             "description": f"`code` is {' or '.join(f'`{code}`' for code in names)}",
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}},
         }
         for status, names in codes.items()
     }
@@ -64,6 +64,14 @@ def install(application: FastAPI) -> None:
     application.add_exception_handler(RequestValidationError, _validation_error)
     application.add_exception_handler(HTTPException, _http_error)
     application.add_exception_handler(Exception, _unexpected_error)
+    document = application.openapi
+
+    def document_with_problem() -> dict[str, Any]:
+        description = document()
+        description["components"]["schemas"][Problem.__name__] = Problem.model_json_schema()
+        return description
+
+    application.openapi = document_with_problem  # type: ignore[method-assign]  # FastAPI's documented way
 
 
 async def _domain_error(_: Request, error: Exception) -> Response:

@@ -42,7 +42,7 @@ async def read_picture(request: Request, max_bytes: int) -> bytes:
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind == b"multipart/form-data":
-        picture = await _from_multipart(_counted(request, max_bytes + MULTIPART_OVERHEAD), options.get(b"boundary"))
+        picture = await _from_multipart(_counted(request, max_bytes, MULTIPART_OVERHEAD), options.get(b"boundary"))
         if len(picture) > max_bytes:
             raise _too_many_bytes(max_bytes)
     elif kind.startswith(b"image/") or kind == BINARY_TYPE.encode():
@@ -63,15 +63,16 @@ def _too_many_bytes(limit: int) -> TooManyBytesError:
     return TooManyBytesError(f"The picture has more than {limit:,} bytes. Send a smaller one.")
 
 
-async def _counted(request: Request, limit: int) -> AsyncIterator[bytes]:
+async def _counted(request: Request, max_bytes: int, overhead: int = 0) -> AsyncIterator[bytes]:
+    limit = max_bytes + overhead
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
-        raise _too_many_bytes(limit)
+        raise _too_many_bytes(max_bytes)
     received = 0
     async for chunk in request.stream():
         received += len(chunk)
         if received > limit:
-            raise _too_many_bytes(limit)
+            raise _too_many_bytes(max_bytes)
         yield chunk
 
 
