@@ -65,8 +65,6 @@ class Upload:
     width: int
     """In pixels, as stored: before the EXIF orientation is applied."""
     height: int
-    size: int
-    """Length of the encoded picture, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,6 @@ def open_upload(body: bytes, max_pixels: int) -> Upload:
         format="JPEG" if image_format == _MULTI_PICTURE_JPEG else image_format,
         width=image.width,
         height=image.height,
-        size=len(body),
     )
 
 

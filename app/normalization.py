@@ -34,11 +34,29 @@ LEAST_CONTRAST: Final = 10.0
 NOISE_MULTIPLE: Final = 5.0
 """Ink stands out by at least this many standard deviations of the ground."""
 
-FLAT_GROUND: Final = 3.0
-"""A ground that varies by fewer grey levels is drawn, not photographed: its light needs no evening out."""
+FRAME_PERCENTILE: Final = 70.0
+"""Share of the picture's frame that must follow a smooth surface; ink and edges may take the rest."""
+
+FLAT_GROUND: Final = 8.0
+"""Grey levels by which it may leave that surface; beyond, there are shadows with edges."""
+
+DARKEST_GROUND: Final = 40.0
+"""A ground darker than this counts as this bright, so that the noise of night is not taken for ink."""
 
 GROUND_WINDOW: Final = 0.3
 """Window of the ground estimate, as a share of the shorter side: wider than strokes, narrower than shadows."""
+
+RULE_RUN: Final = 0.2
+"""A rule is made of straight runs at least this long, as a share of the picture."""
+
+RULE_SPAN: Final = 0.95
+"""A rule goes from edge to edge, or nearly: at least this share of the picture."""
+
+LEAST_RUN: Final = 12
+"""Pictures in which a run would be shorter than this, in pixels, are too small to have rules."""
+
+RULE_CONTRAST: Final = 0.75
+"""Rules stand out by at most this share of what the ink does."""
 
 FAINT_SHARE: Final = 0.5
 """Share of the ink threshold that is still ink where it is connected to ink (hysteresis, as in Canny, 1986)."""
@@ -57,6 +75,9 @@ FINE_SIDE: Final = 80
 
 PEN_WIDTH: Final = 2.4
 """Strokes that would be narrower than this in the prepared picture, in its pixels, are widened to it."""
+
+# Pictures are small and the service's threads are its own: OpenCV's would only get in their way.
+cv2.setNumThreads(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +140,7 @@ def normalize(picture: Grey) -> Digit:
         return Digit(picture.reshape(INPUT_SHAPE), inverted=False, crop_box=box)
     small = _shrink(picture)
     response, inverted = _ink_response(small)
+    response = _without_rules(response)
     mask = _find_digit(_find_ink(response))
     box = Box(*_bounds(mask))
     pixels = _place(_stroke_picture(response, mask), box)
@@ -159,18 +181,46 @@ def _shrink(picture: Grey) -> Grey:
 
 def _ink_response(grey: Grey) -> tuple[Response, bool]:
     """How far each pixel stands out from the ground on the ink's side, and whether that side is the dark one."""
-    ground, noise = _smooth_ground(grey)
-    residual = grey.astype(np.float32) - ground
-    dark = float(np.mean(np.clip(residual, -255, 255) ** 3)) < 0.0
-    if noise > FLAT_GROUND:
-        residual = grey.astype(np.float32) - _local_ground(grey, dark)
-    response = np.maximum(-residual if dark else residual, 0.0)
+    picture = grey.astype(np.float32)
+    smooth, rest = _smooth_ground(grey)
+    if rest <= FLAT_GROUND:
+        residual = picture - smooth
+        # Ink is the minority: the residuals' third moment points to its side.
+        dark = float(np.vdot(residual * residual, residual)) < 0.0
+        return _standing_out(picture, smooth, dark), dark
+    sides = [_standing_out(picture, _local_ground(grey, dark), dark) for dark in (True, False)]
+    dark = _stroke_likeness(sides[0]) >= _stroke_likeness(sides[1])
+    return sides[0 if dark else 1], dark
+
+
+def _standing_out(picture: Response, ground: Response, dark: bool) -> Response:
+    """The response of one side, zero where it drowns in the ground's own variation.
+
+    Dark ink takes its share of the light there is, so its contrast is put in relation to the ground under it: ink in a
+    shadow counts like ink beside it.
+    """
+    residual = ground - picture if dark else picture - ground
+    residual -= np.median(residual)
+    noise = 1.4826 * float(np.median(np.abs(residual)))
     least = max(LEAST_CONTRAST, NOISE_MULTIPLE * noise)
-    return np.where(response >= least, response, 0.0), dark
+    response = np.where(residual >= least, residual, np.float32(0.0))
+    if dark:
+        response *= 255.0 / np.maximum(ground, DARKEST_GROUND)
+    return response
+
+
+def _stroke_likeness(response: Response) -> float:
+    """High for strong thin lines, low for the blobs of ground between them."""
+    ceiling = float(response.max())
+    if ceiling == 0.0:
+        return 0.0
+    distance = cv2.distanceTransform((response > ceiling / 2).astype(np.uint8), cv2.DIST_L2, 3)
+    thickness = float(distance[distance > 0].mean())
+    return float(np.vdot(response, response)) / thickness**2
 
 
 def _smooth_ground(grey: Grey) -> tuple[Response, float]:
-    """A quadratic surface through the picture's frame, which is mostly ground, and the frame's deviation from it.
+    """A quadratic surface through the picture's frame, which is mostly ground, and how far the frame leaves it.
 
     Iteratively reweighted least squares with Cauchy's weights, so that ink that reaches the frame counts little.
     """
@@ -185,7 +235,6 @@ def _smooth_ground(grey: Grey) -> tuple[Response, float]:
     values = grey[rows, columns].astype(np.float64)
     fit: npt.NDArray[np.float64] = np.zeros(basis.shape[1])
     fit[0] = np.median(values)
-    noise = 0.0
     for _ in range(4):
         residual = values - basis @ fit
         noise = 1.4826 * float(np.median(np.abs(residual)))
@@ -193,9 +242,11 @@ def _smooth_ground(grey: Grey) -> tuple[Response, float]:
         weighted = basis * weights[:, None]
         normal = weighted.T @ basis + 1e-6 * np.eye(len(fit))
         fit = np.asarray(np.linalg.solve(normal, weighted.T @ values), np.float64)
-    x, y = np.meshgrid(np.linspace(0.0, 1.0, width), np.linspace(0.0, 1.0, height))
-    surface = _quadratic(x.ravel(), y.ravel()) @ fit
-    return surface.reshape(grey.shape).astype(np.float32), noise
+    rest = float(np.percentile(np.abs(values - basis @ fit), FRAME_PERCENTILE))
+    constant, x1, y1, x2, xy, y2 = fit.astype(np.float32)
+    x = np.linspace(0.0, 1.0, width, dtype=np.float32)[None, :]
+    y = np.linspace(0.0, 1.0, height, dtype=np.float32)[:, None]
+    return (constant + (x1 + x2 * x) * x) + (y1 + y2 * y) * y + (xy * y) * x, rest
 
 
 def _quadratic(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -206,9 +257,40 @@ def _local_ground(grey: Grey, dark: bool) -> Response:
     """The ground under the ink by grey-scale closing (dark ink) or opening (light ink): follows shadow edges."""
     window = max(3, int(min(grey.shape) * GROUND_WINDOW) | 1)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (window, window))
-    calm = cv2.medianBlur(grey, 3)
-    ground = cv2.morphologyEx(calm, cv2.MORPH_CLOSE if dark else cv2.MORPH_OPEN, kernel)
-    return cv2.GaussianBlur(ground, (window, window), 0).astype(np.float32)
+    ground = cv2.morphologyEx(cv2.medianBlur(grey, 3), cv2.MORPH_CLOSE if dark else cv2.MORPH_OPEN, kernel)
+    return cv2.GaussianBlur(ground, (0, 0), max(0.5, window / 24)).astype(np.float32)
+
+
+def _without_rules(response: Response) -> Response:
+    """Drop the lines of ruled and squared paper: straight, from edge to edge, and fainter than the ink.
+
+    Where ink crosses a rule it is darker than the rule and stays.
+    """
+    standing_out = (response > 0.0).astype(np.uint8)
+    rules = _rules(standing_out) | _rules(standing_out.T).T
+    levels = response[rules > 0]
+    if levels.size == 0:
+        return response
+    level = float(np.percentile(levels, 30.0))
+    ink = float(np.percentile(response[standing_out > 0], 99.0))
+    if level > RULE_CONTRAST * ink:
+        return response
+    return np.where((rules > 0) & (response < (level + ink) / 2), np.float32(0.0), response)
+
+
+def _rules(standing_out: Mask) -> Mask:
+    """The nearly horizontal lines from the left edge to the right one, 1 and 0."""
+    width = standing_out.shape[1]
+    run = int(width * RULE_RUN)
+    if run < LEAST_RUN:
+        return np.zeros_like(standing_out)
+    # A rule that leans a little climbs from row to row: runs are looked for in bands of three rows.
+    band = cv2.dilate(standing_out, np.ones((3, 1), np.uint8))
+    runs = cv2.morphologyEx(band, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
+    spans = stats[:, cv2.CC_STAT_WIDTH] >= RULE_SPAN * width
+    spans[0] = False
+    return np.asarray(spans[labels] & standing_out, np.uint8)
 
 
 def _find_ink(response: Response) -> Mask:
