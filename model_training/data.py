@@ -106,7 +106,7 @@ def _downloaded() -> list[Pictures]:
 
 def _from_npz(path: Path) -> list[Pictures]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return [archive[name] for name in _ARRAYS]
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist. Pass MNIST=path/to/mnist.npz, or nothing to download it.") from error

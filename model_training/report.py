@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from app.artifact import Evaluation, Metadata, Score
 from app.contract import LABELS
@@ -59,6 +60,7 @@ def curves(evaluation: Evaluation) -> Figure:
         axes.plot(epochs, evaluation.history[measure], marker=".", label=f"training {measure}")
         axes.plot(epochs, evaluation.history[f"val_{measure}"], marker=".", label=f"validation {measure}")
         axes.set(xlabel="Epoch", title=measure.capitalize())
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
     return figure

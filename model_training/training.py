@@ -76,7 +76,7 @@ def _compiled(network: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
     if recipe.cosine:
         rate = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=recipe.learning_rate / 100,
-            decay_steps=recipe.epochs * steps - warmup,
+            decay_steps=max(1, recipe.epochs * steps - warmup),
             warmup_target=recipe.learning_rate,
             warmup_steps=warmup,
         )

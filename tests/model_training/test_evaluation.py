@@ -1,0 +1,93 @@
+"""Figures are what their names say."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.classifier import Classifier
+from model_training import evaluation
+from model_training.data import Dataset
+from model_training.evaluation import (
+    DisagreementError,
+    evaluate,
+    evaluate_folder,
+    expected_calibration_error,
+    score,
+)
+
+
+def test_score_is_wilsons() -> None:
+    """9,950 of 10,000: the interval is the published formula's."""
+    result = score(9_950, 10_000)
+    z, n, p = 1.959964, 10_000, 0.995
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    assert result.share == 0.995
+    assert (result.low, result.high) == pytest.approx((middle - reach, middle + reach), abs=1e-6)
+
+
+def test_calibration_error_of_known_answers() -> None:
+    """Always 80% sure and right 6 times of 10: the error is 0.2; right 8 times of 10: none."""
+    probabilities = np.full((10, 10), 0.2 / 9, np.float32)
+    probabilities[:, 3] = 0.8
+    for right, expected in ((6, 0.2), (8, 0.0)):
+        labels = np.array([3] * right + [4] * (10 - right), np.uint8)
+        assert expected_calibration_error(probabilities, labels) == pytest.approx(expected, abs=1e-6)
+
+
+def test_certainty_counts_in_the_last_bin() -> None:
+    """A confidence of exactly 1 is measured like any other."""
+    certain = np.eye(10, dtype=np.float32)[[1, 2]]
+    assert expected_calibration_error(certain, np.array([1, 3], np.uint8)) == pytest.approx(0.5)
+
+
+def test_evaluation_agrees_with_the_answers(few_digits: Dataset, tiny_classifier: Classifier) -> None:
+    """Counts, matrix, precision and recall all follow from the same answers."""
+    result, probabilities = evaluate(tiny_classifier, few_digits, {"loss": [1.0], "seconds": [2.0]})
+    answers, labels = probabilities.argmax(axis=1), few_digits.test.labels
+    matrix = np.array(result.confusion)
+    assert matrix.sum() == len(few_digits.test)
+    assert result.test.correct == int((answers == labels).sum()) == int(np.trace(matrix))
+    assert result.validation.count == len(few_digits.validation)
+    assert (result.png.correct, result.png.count) == (50, 50)
+    assert result.training_seconds == 2.0
+    for row in result.digits:
+        assert row.count == int((labels == row.digit).sum())
+        answered = int((answers == row.digit).sum())
+        right = int(matrix[row.digit, row.digit])
+        assert row.recall == pytest.approx(right / row.count)
+        assert row.precision == pytest.approx(right / answered if answered else 0.0)
+
+
+def test_input_path_that_changes_digits_is_found(
+    few_digits: Dataset, tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If pictures sent as PNG read otherwise than arrays, there is no evaluation."""
+    monkeypatch.setattr(evaluation, "_read", lambda *_: None)
+    with pytest.raises(DisagreementError, match="50 of 50 test digits"):
+        evaluate(tiny_classifier, few_digits, {})
+
+
+def test_folder_of_real_pictures(tmp_path: Path, few_digits: Dataset, tiny_classifier: Classifier) -> None:
+    """SET/DIGIT/FILE is read through the whole input path; other folders are passed over, blanks count as mistakes."""
+    answers = tiny_classifier.classify(few_digits.test.pictures).argmax(axis=1)
+    for index in range(4):
+        label = int(answers[index]) if index else (int(answers[index]) + 1) % 10
+        home = tmp_path / "photos" / str(label)
+        home.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(few_digits.test.pictures[index, ..., 0]).save(home / f"{index}.png")
+    blank = tmp_path / "photos" / "5"
+    blank.mkdir(exist_ok=True)
+    Image.new("L", (40, 40), 255).save(blank / "blank.png")
+    (tmp_path / "letters" / "alpha").mkdir(parents=True)
+    (tmp_path / "letters" / "alpha" / "a.png").touch()
+    (tmp_path / "README.md").touch()
+    [part] = evaluate_folder(tiny_classifier, tmp_path)
+    assert part.name == "photos"
+    assert (part.score.correct, part.score.count) == (3, 5)
+    assert sorted((path.name, answer) for path, answer in part.mistakes) == [
+        ("0.png", int(answers[0])),
+        ("blank.png", None),
+    ]

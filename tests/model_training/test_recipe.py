@@ -1,0 +1,31 @@
+"""The recipes are what the documents say."""
+
+import dataclasses
+from typing import get_args
+
+import pytest
+
+from model_training.recipe import RECIPES, RecipeName
+
+
+def test_recipes_are_known_by_their_names() -> None:
+    """Every name the command line offers is a recipe, under its own name."""
+    assert set(RECIPES) == set(get_args(RecipeName))
+    assert all(recipe.name == name for name, recipe in RECIPES.items())
+
+
+def test_paper_recipe_is_the_papers() -> None:
+    """Batch size 64, five epochs, raw input, nothing added to the data."""
+    paper = RECIPES["paper"]
+    assert (paper.batch_size, paper.epochs, paper.input_scale) == (64, 5, 1.0)
+    assert not paper.augment
+    assert paper.drawn_share == 0.0
+    assert paper.label_smoothing == 0.0
+    assert not paper.cosine
+    assert paper.source == "mnist"
+
+
+def test_recipes_cannot_be_changed() -> None:
+    """A recipe is a value."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RECIPES["paper"].epochs = 6  # type: ignore[misc]
