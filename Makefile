@@ -52,9 +52,11 @@ LOCK_FLAGS := --quiet --universal --generate-hashes --no-header --no-annotate $(
 docker: ## build the image of the service
 	docker build --tag digits .
 
-docker-train: ## train in a container; the model lands in artifacts/
+docker-train: ## train in a container; the model lands in artifacts/ (RECIPE, MNIST, FORCE)
 	docker build --target train --tag digits-train .
-	docker run --rm --volume "$(CURDIR)/artifacts:/srv/artifacts" --user "$$(id -u):$$(id -g)" digits-train train --recipe $(RECIPE)
+	docker run --rm --user "$$(id -u):$$(id -g)" --volume "$(CURDIR)/artifacts:/srv/artifacts" \
+		$(if $(MNIST),--volume "$(abspath $(MNIST)):/mnist/$(notdir $(MNIST)):ro") \
+		digits-train train --recipe $(RECIPE) $(if $(MNIST),--mnist /mnist/$(notdir $(MNIST))) $(if $(FORCE),--force)
 
 clean: ## remove the virtual environments and caches
 	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build

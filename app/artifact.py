@@ -10,7 +10,9 @@ import base64
 import contextlib
 import datetime as dt
 import hashlib
+import itertools
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -37,6 +39,7 @@ KEPT_VERSIONS: Final = 2
 INPUT_DTYPE: Final = "uint8"
 
 _STAGING_PREFIX: Final = ".staging-"
+_VERSION_NAME: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*")
 
 
 class _Record(BaseModel):
@@ -171,7 +174,12 @@ def current_folder(path: Path) -> Path:
     """
     pointer = path / POINTER_FILE
     if pointer.is_file():
-        return path / pointer.read_text().strip()
+        name = pointer.read_bytes().strip().decode("ascii", errors="replace")
+        if not _VERSION_NAME.fullmatch(name):
+            raise ArtifactError(
+                f"{pointer} is damaged: it does not name a version. Publish the model again: make train"
+            )
+        return path / name
     if (path / METADATA_FILE).is_file():
         return path
     raise ArtifactError(f"{path} holds no published model. Train one with: make train")
@@ -227,15 +235,8 @@ def publish(root: Path, name: str, write: Callable[[Path], Metadata]) -> Path:
             with path.open("rb") as file:
                 os.fsync(file.fileno())
         staging.chmod(0o755)
-        folder = home / metadata.version
-        if folder.exists():
-            # The same weights published again on the same day: the new files take the old ones' place.
-            retired = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=home))
-            folder.rename(retired / metadata.version)
-            staging.rename(folder)
-            shutil.rmtree(retired)
-        else:
-            staging.rename(folder)
+        folder = _unused(home / metadata.version)
+        staging.rename(folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     write_atomically(home / POINTER_FILE, f"{folder.name}\n".encode())
@@ -293,9 +294,19 @@ def _check_digest(path: Path, expected: str) -> None:
         )
 
 
+def _unused(folder: Path) -> Path:
+    """The folder, or where the same version has been published before, one with a number behind its name."""
+    numbered = (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
+    return next(candidate for candidate in itertools.chain([folder], numbered) if not candidate.exists())
+
+
 def _remove_old(home: Path, current: str) -> None:
     versions = sorted(
-        (folder for folder in home.iterdir() if (folder / METADATA_FILE).is_file()),
+        (
+            folder
+            for folder in home.iterdir()
+            if _VERSION_NAME.fullmatch(folder.name) and (folder / METADATA_FILE).is_file()
+        ),
         key=lambda folder: (folder.name == current, (folder / METADATA_FILE).stat().st_mtime),
         reverse=True,
     )

@@ -73,7 +73,7 @@ class _Runner:
             raise ArtifactError(
                 f"The compiled model cannot be loaded ({error}). Publish it again: make train"
             ) from error
-        shapes = (tuple(taken["shape"]), taken["dtype"], tuple(given["shape"]), given["dtype"])
+        shapes = (tuple(taken["shape"].tolist()), taken["dtype"], tuple(given["shape"].tolist()), given["dtype"])
         if shapes != ((1, *INPUT_SHAPE), np.uint8, (1, len(LABELS)), np.float32):
             raise ArtifactError(
                 f"The compiled model maps {shapes[1].__name__} {shapes[0]} to {shapes[3].__name__} {shapes[2]}; "

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 TWIN_TOLERANCE: Final = 1e-5
 """Largest difference of a probability between the two forms of one model."""
 
+_SUM_TOLERANCE: Final = 1e-3
+"""Largest distance of the probabilities' sum to 1."""
+
 _PROBES: Final = 32
 """Pictures of noise that the two forms of a model without test set are compared on."""
 
@@ -59,6 +62,8 @@ def compile_model(
     if pictures is None:
         pictures = np.random.default_rng(0).integers(0, 256, (_PROBES, *INPUT_SHAPE), np.uint8)
     answers = Classifier(twin).classify(pictures)
+    if not np.allclose(answers.sum(axis=1), 1.0, atol=_SUM_TOLERANCE) or answers.min() < 0.0:
+        raise ArtifactError(f"{path} does not answer with probabilities. Let its last layer be a softmax.")
     difference = float(np.abs(answers - network.predict(pictures, batch_size=500, verbose=0)).max())
     if not difference <= TWIN_TOLERANCE:
         raise ArtifactError(f"{path} and its compiled twin differ by {difference:.1e}, more than {TWIN_TOLERANCE:.0e}.")
@@ -100,6 +105,10 @@ def load_network(path: Path) -> "keras.Model":
     except Exception as error:  # Keras raises whatever its layers raise.
         summary = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ArtifactError(f"{path} cannot be opened as a Keras model: {summary}") from error
+    if len(network.inputs) != 1 or len(network.outputs) != 1:
+        raise ArtifactError(
+            f"{path} has {len(network.inputs)} inputs and {len(network.outputs)} outputs; the service needs one each."
+        )
     [taken], [given] = network.inputs, network.outputs
     if (tuple(taken.shape[1:]), taken.dtype, tuple(given.shape[1:])) != (INPUT_SHAPE, INPUT_DTYPE, (len(LABELS),)):
         raise ArtifactError(

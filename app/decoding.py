@@ -33,6 +33,11 @@ _DAMAGE: Final = (
 )
 """What Pillow's decoders raise on broken files, besides UnidentifiedImageError (an OSError)."""
 
+_DAMAGED_HEADER: Final = "The picture's header is damaged or ends early. Save the picture again and resend it."
+
+_MAGIC_LENGTH: Final = 16
+"""Bytes by which Pillow tells formats apart."""
+
 _MULTI_PICTURE_JPEG: Final = "MPO"
 """What Pillow calls a JPEG that carries more pictures behind the first, as many phones write it."""
 
@@ -95,12 +100,14 @@ def open_upload(body: bytes, max_pixels: int) -> Upload:
     try:
         image = Image.open(io.BytesIO(body), formats=FORMATS)
     except UnidentifiedImageError as error:
+        if _begins_as_picture(body):
+            raise DamagedPictureError(_DAMAGED_HEADER) from error
         message = f"This is not a picture in a format the service reads. Send one of {', '.join(FORMATS)}."
         raise UnsupportedFormatError(message) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooManyPixelsError(_too_many_pixels(max_pixels)) from error
     except _DAMAGE as error:
-        raise DamagedPictureError("The picture's header is damaged. Save the picture again and resend it.") from error
+        raise DamagedPictureError(_DAMAGED_HEADER) from error
     if image.width * image.height > max_pixels:
         raise TooManyPixelsError(_too_many_pixels(max_pixels))
     image_format = image.format or ""
@@ -143,6 +150,12 @@ def decode(upload: Upload) -> Picture:
     )
 
 
+def _begins_as_picture(body: bytes) -> bool:
+    """Whether one of the decoders knows the first bytes, though it could not read the header."""
+    accepts = (Image.OPEN[name][1] for name in FORMATS)
+    return any(accept is not None and accept(body[:_MAGIC_LENGTH]) is True for accept in accepts)
+
+
 def _too_many_pixels(limit: int) -> str:
     return f"The picture has more than {limit:,} pixels. Send a smaller one."
 
@@ -162,6 +175,10 @@ def _eight_bit(image: Image.Image) -> Image.Image:
             return image.convert("L")
         case "P":
             return image.convert("RGBA" if image.has_transparency_data else "RGB")
+        case "PA":
+            return image.convert("RGBA")
+        case "LAB":
+            return image.getchannel("L")
         case "I" | "F" | "I;16" | "I;16L" | "I;16B" | "I;16N":
             return Image.fromarray(_scaled(np.asarray(image)))
         case _:
@@ -170,7 +187,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 def _scaled(deep: npt.NDArray[np.generic]) -> GreyPixels:
     """Map samples of unknown depth to 0..255: by the smallest usual full scale that holds them all."""
-    values = np.nan_to_num(deep.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    values = np.nan_to_num(deep.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     values -= min(0.0, float(values.min()))
     largest = float(values.max())
     is_float = deep.dtype.kind == "f"

@@ -45,7 +45,7 @@ class MissingPictureError(UploadError):
 
 
 class MalformedUploadError(UploadError):
-    """The multipart body is not well formed."""
+    """The body is not well formed multipart, or ended because the client left."""
 
 
 class UnsupportedUploadError(UploadError):

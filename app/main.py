@@ -1,6 +1,7 @@
 """The entry point: binds settings, application and server. Run it with `python -m app.main`."""
 
 import sys
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
@@ -8,6 +9,9 @@ from pydantic import ValidationError
 
 from app.application import create_app
 from app.settings import ENVIRONMENT_PREFIX, Settings
+
+SHUTDOWN_SECONDS: Final = 5
+"""How long requests under way may take after SIGTERM; container runtimes kill after ten."""
 
 
 def settings_from_environment() -> Settings:
@@ -36,6 +40,7 @@ def main() -> None:
         lifespan="on",
         access_log=False,
         server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
 
 

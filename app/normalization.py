@@ -214,9 +214,14 @@ def _stroke_likeness(response: Response) -> float:
     ceiling = float(response.max())
     if ceiling == 0.0:
         return 0.0
-    distance = cv2.distanceTransform((response > ceiling / 2).astype(np.uint8), cv2.DIST_L2, 3)
-    thickness = float(distance[distance > 0].mean())
-    return float(np.vdot(response, response)) / thickness**2
+    return float(np.vdot(response, response)) / _mean_depth((response > ceiling / 2).astype(np.uint8)) ** 2
+
+
+def _mean_depth(mask: Mask) -> float:
+    """Mean distance of the ink's pixels to the nearest pixel without ink; outside the picture there is none."""
+    surrounded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    distance = cv2.distanceTransform(surrounded, cv2.DIST_L2, 3)
+    return float(distance[distance > 0].mean())
 
 
 def _smooth_ground(grey: Grey) -> tuple[Response, float]:
@@ -375,12 +380,8 @@ def _refine(crop: Grey) -> Grey:
 def _widen(crop: Grey) -> Grey:
     """Give strokes that would end as hairlines the width of a pen (PEN_WIDTH after scaling)."""
     mask = (crop >= 128).astype(np.uint8)
-    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    inside = distance[mask > 0]
-    if inside.size == 0:
-        return crop
     # The mean distance to the edge of a strip is a quarter of its width; pixels count from their middles.
-    width = 4.0 * (float(inside.mean()) - 0.5)
+    width = 4.0 * (_mean_depth(mask) - 0.5)
     side = max(crop.shape)
     missing = (PEN_WIDTH * side - BOX * width) / (BOX - PEN_WIDTH)
     if missing < 1.0:

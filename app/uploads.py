@@ -5,9 +5,14 @@ from typing import TYPE_CHECKING, Final
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
-from app.errors import MalformedUploadError, MissingPictureError, TooManyBytesError, UnsupportedUploadError
+from app.errors import (
+    MalformedUploadError,
+    MissingPictureError,
+    TooManyBytesError,
+    UnsupportedUploadError,
+)
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -25,6 +30,10 @@ BINARY_TYPE: Final = "application/octet-stream"
 """What clients say who do not know what they send; the content decides."""
 
 
+_LONGEST_LENGTH: Final = 18
+"""Digits of a Content-Length that is worth reading as a number."""
+
+
 async def read_picture(request: Request, max_bytes: int) -> bytes:
     """The picture a request carries: as the multipart field `file`, or as the whole body.
 
@@ -37,7 +46,7 @@ async def read_picture(request: Request, max_bytes: int) -> bytes:
     Raises:
         TooManyBytesError: the picture is larger, whether the request announces it or not.
         UnsupportedUploadError: the content type is neither multipart/form-data nor a picture's.
-        MalformedUploadError: the multipart body is not well formed.
+        MalformedUploadError: the multipart body is not well formed, or the client left.
         MissingPictureError: there is no field `file`, or it is empty.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
@@ -66,14 +75,17 @@ def _too_many_bytes(limit: int) -> TooManyBytesError:
 async def _counted(request: Request, max_bytes: int, overhead: int = 0) -> AsyncIterator[bytes]:
     limit = max_bytes + overhead
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
+    if announced.isdecimal() and (len(announced) > _LONGEST_LENGTH or int(announced) > limit):
         raise _too_many_bytes(max_bytes)
     received = 0
-    async for chunk in request.stream():
-        received += len(chunk)
-        if received > limit:
-            raise _too_many_bytes(max_bytes)
-        yield chunk
+    try:
+        async for chunk in request.stream():
+            received += len(chunk)
+            if received > limit:
+                raise _too_many_bytes(max_bytes)
+            yield chunk
+    except ClientDisconnect as error:
+        raise MalformedUploadError("The client left before its picture had arrived.") from error
 
 
 async def _from_multipart(body: AsyncIterator[bytes], boundary: bytes | None) -> bytes:
@@ -86,7 +98,7 @@ async def _from_multipart(body: AsyncIterator[bytes], boundary: bytes | None) ->
             parser.write(chunk)
         parser.finalize()
     except FormParserError as error:
-        raise MalformedUploadError(f"The multipart body is not well formed: {error}") from error
+        raise MalformedUploadError("The multipart body is not well formed. Let an HTTP library build it.") from error
     if not field.complete:
         raise MalformedUploadError("The multipart body ends before its closing boundary.")
     return b"".join(field.content)

@@ -39,7 +39,7 @@ def train(
         dataset = load_dataset(chosen.source, mnist)
         trained = fit(chosen, dataset, artifacts / TRAINING_FOLDER / chosen.name)
         folder = publish_trained(chosen, dataset, trained, artifacts, force=force)
-    except (DataError, GateError, ArtifactError) as error:
+    except (DataError, GateError, ArtifactError, PermissionError) as error:
         raise _failed(error) from error
     typer.echo(f"Published {folder}")
     evaluation = load_model(folder).evaluation

@@ -1,6 +1,8 @@
 """Variation of the training digits: what hands, pens, cameras and the preparation do to them. Training only."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import cv2
@@ -9,17 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from app.contract import LABELS, SIDE
+from model_training.corruption import corrupt_digits
 from model_training.data import Digits, Pictures
 from model_training.drawing import draw_digits
+from model_training.outliers import draw_outliers
 from model_training.recipe import Recipe
 
-Batch = tuple[Pictures, npt.NDArray[np.float32]]
-"""Pictures, uint8 (n, 28, 28, 1), and one-hot labels, float32 (n, 10)."""
+Targets = npt.NDArray[np.float32]
+"""Probabilities to be learnt, float32 (n, 10)."""
+
+Batch = tuple[Pictures, Targets]
+"""Pictures, uint8 (n, 28, 28, 1), and their targets."""
 
 Random = np.random.Generator
 
-DRAWN_DIGITS: Final = 20_000
-"""How many digits are drawn once a training, to pick each batch's share from."""
+POOL_SIZES: Final = MappingProxyType({"drawn": 20_000, "corrupted": 30_000, "outliers": 12_000})
+"""How many pictures of each kind are made once a training, to pick each batch's share from."""
 
 _COLUMNS, _ROWS = np.meshgrid(np.arange(SIDE, dtype=np.float32), np.arange(SIDE, dtype=np.float32))
 _MIDDLE: Final = (SIDE - 1) / 2
@@ -35,7 +42,7 @@ def stream(train: Digits, recipe: Recipe, first_step: int = 0) -> Iterator[Batch
 
     So a training that resumes at `first_step` sees just what an uninterrupted one would have seen.
     """
-    drawn = draw_digits(DRAWN_DIGITS, recipe.seed) if recipe.drawn_share else None
+    pools = _pools(train, recipe)
     steps = steps_per_epoch(train, recipe)
     step = first_step
     while True:
@@ -43,55 +50,86 @@ def stream(train: Digits, recipe: Recipe, first_step: int = 0) -> Iterator[Batch
         order = np.random.default_rng([recipe.seed, epoch]).permutation(len(train))
         for index in range(first, steps):
             picked = order[index * recipe.batch_size : (index + 1) * recipe.batch_size]
-            yield _batch(train, drawn, picked, recipe, np.random.default_rng([recipe.seed, epoch, index]))
+            yield _batch(train, pools, picked, recipe, np.random.default_rng([recipe.seed, epoch, index]))
             step += 1
 
 
-def one_hot(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def one_hot(labels: npt.NDArray[np.uint8]) -> Targets:
     """uint8 (n,) -> float32 (n, 10)."""
     return np.asarray(keras.utils.to_categorical(labels, len(LABELS)), np.float32)
 
 
-def _batch(train: Digits, drawn: Digits | None, picked: npt.NDArray[np.int64], recipe: Recipe, random: Random) -> Batch:
-    pictures, labels = train.pictures[picked], train.labels[picked]
-    if drawn is not None:
-        replaced = np.flatnonzero(random.random(len(picked)) < recipe.drawn_share)
-        chosen = random.integers(len(drawn), size=len(replaced))
-        pictures[replaced], labels[replaced] = drawn.pictures[chosen], drawn.labels[chosen]
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """Pictures that take the place of some training digits."""
+
+    share: float
+    """Of each batch."""
+    pictures: Pictures
+    targets: Targets
+
+
+def _pools(train: Digits, recipe: Recipe) -> list[_Pool]:
+    pools = []
+    if recipe.drawn_share:
+        drawn = draw_digits(POOL_SIZES["drawn"], recipe.seed)
+        pools.append(_Pool(recipe.drawn_share, drawn.pictures, one_hot(drawn.labels)))
+    if recipe.corrupted_share:
+        corrupted = corrupt_digits(train, POOL_SIZES["corrupted"], recipe.seed)
+        pools.append(_Pool(recipe.corrupted_share, corrupted.pictures, one_hot(corrupted.labels)))
+    if recipe.outlier_share:
+        outliers = draw_outliers(train, POOL_SIZES["outliers"], recipe.seed)
+        unsure = np.full((len(outliers), len(LABELS)), 1.0 / len(LABELS), np.float32)
+        pools.append(_Pool(recipe.outlier_share, outliers, unsure))
+    return pools
+
+
+def _batch(train: Digits, pools: list[_Pool], picked: npt.NDArray[np.int64], recipe: Recipe, random: Random) -> Batch:
+    pictures, targets = train.pictures[picked], one_hot(train.labels[picked])
+    lot = random.random(len(picked))
+    for pool in pools:
+        replaced = np.flatnonzero((lot >= 0.0) & (lot < pool.share))
+        chosen = random.integers(len(pool.pictures), size=len(replaced))
+        pictures[replaced], targets[replaced] = pool.pictures[chosen], pool.targets[chosen]
+        lot -= pool.share
     if recipe.augment:
         pictures = np.stack([deform(picture[..., 0], random) for picture in pictures])[..., None]
-    return pictures, one_hot(labels)
+    return pictures, targets
 
 
 def deform(picture: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[np.uint8]:
-    """One random variation of a prepared picture, uint8 (28, 28): shape, pen, ink, lens and paper."""
-    varied = np.asarray(cv2.remap(picture, *_displacement(random), interpolation=cv2.INTER_LINEAR), np.uint8)
+    """One random variation of a prepared picture, uint8 (28, 28): shape, pen, ink, lens and paper.
+
+    How strongly anything varies is drawn once a picture, so that many stay close to what was written.
+    """
+    strength = random.uniform(0.1, 1.0)
+    varied = np.asarray(cv2.remap(picture, *_displacement(strength, random), interpolation=cv2.INTER_LINEAR), np.uint8)
     chance = random.random(5)
-    if chance[0] < 0.4:
+    if chance[0] < 0.5 * strength:
         varied = _change_pen(varied, random)
-    if chance[1] < 0.3:
+    if chance[1] < 0.4 * strength:
         varied = np.asarray(cv2.convertScaleAbs(varied, alpha=random.uniform(0.6, 1.8)), np.uint8)
-    if chance[2] < 0.15:
+    if chance[2] < 0.2 * strength:
         varied = np.asarray(cv2.GaussianBlur(varied, (3, 3), random.uniform(0.3, 1.0)), np.uint8)
-    if chance[3] < 0.1:
+    if chance[3] < 0.12 * strength:
         noise = random.normal(0.0, random.uniform(5.0, 30.0), varied.shape)
         varied = np.clip(varied + noise, 0, 255).astype(np.uint8)
-    if chance[4] < 0.08:
+    if chance[4] < 0.1 * strength:
         varied = _cover(varied, random)
     return varied
 
 
-def _displacement(random: Random) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _displacement(strength: float, random: Random) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Where each pixel comes from: an affine map and an elastic field (Simard et al., 2003)."""
-    angle = np.radians(random.uniform(-14.0, 14.0))
-    slant = random.uniform(-0.3, 0.3)
-    scale_x, scale_y = random.uniform(0.85, 1.18, 2)
-    shift_x, shift_y = random.uniform(-2.0, 2.0, 2)
+    angle = strength * np.radians(random.uniform(-15.0, 15.0))
+    slant = strength * random.uniform(-0.35, 0.35)
+    scale_x, scale_y = 1.0 + strength * random.uniform(-0.16, 0.2, 2)
+    shift_x, shift_y = strength * random.uniform(-2.2, 2.2, 2)
     x, y = (_COLUMNS - _MIDDLE) * scale_x, (_ROWS - _MIDDLE) * scale_y
     x = x + slant * y
     from_x = np.cos(angle) * x - np.sin(angle) * y + (_MIDDLE + shift_x)
     from_y = np.sin(angle) * x + np.cos(angle) * y + (_MIDDLE + shift_y)
-    coarse = random.normal(0.0, random.uniform(0.2, 1.1), (6, 6, 2)).astype(np.float32)
+    coarse = random.normal(0.0, strength * random.uniform(0.2, 1.1), (6, 6, 2)).astype(np.float32)
     elastic = cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     return (from_x + elastic[..., 0]).astype(np.float32), (from_y + elastic[..., 1]).astype(np.float32)
 

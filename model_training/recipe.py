@@ -31,7 +31,11 @@ class Recipe:
     augment: bool
     """Whether training digits are deformed, see `augmentation`."""
     drawn_share: float
-    """Share of the training digits of each epoch that are drawn in code, see `drawing`."""
+    """Share of the training pictures that are digits drawn in code, see `drawing`."""
+    corrupted_share: float
+    """Share that are digits which something befell before they were prepared, see `corruption`."""
+    outlier_share: float
+    """Share that are no digits, to be unsure about, see `outliers`."""
     label_smoothing: float
     seed: int = 1
 
@@ -53,6 +57,8 @@ RECIPES: Final[Mapping[RecipeName, Recipe]] = MappingProxyType(
                 input_scale=1.0,
                 augment=False,
                 drawn_share=0.0,
+                corrupted_share=0.0,
+                outlier_share=0.0,
                 label_smoothing=0.0,
             ),
             Recipe(
@@ -60,14 +66,16 @@ RECIPES: Final[Mapping[RecipeName, Recipe]] = MappingProxyType(
                 purpose="The model the service ships: reads digits from photographs, scans and drawings.",
                 network="compact",
                 source="mnist",
-                epochs=40,
+                epochs=60,
                 batch_size=100,
                 learning_rate=3e-3,
                 cosine=True,
                 input_scale=1 / 255,
                 augment=True,
                 drawn_share=0.15,
-                label_smoothing=0.02,
+                corrupted_share=0.15,
+                outlier_share=0.12,
+                label_smoothing=0.0,
             ),
             Recipe(
                 name="smoke",
@@ -81,6 +89,8 @@ RECIPES: Final[Mapping[RecipeName, Recipe]] = MappingProxyType(
                 input_scale=1 / 255,
                 augment=False,
                 drawn_share=0.0,
+                corrupted_share=0.0,
+                outlier_share=0.0,
                 label_smoothing=0.0,
             ),
         )

@@ -15,7 +15,7 @@ from model_training.recipe import RECIPES, Recipe
 @pytest.fixture
 def recipe(monkeypatch: pytest.MonkeyPatch) -> Recipe:
     """The default recipe with few drawn digits."""
-    monkeypatch.setattr(augmentation, "DRAWN_DIGITS", 40)
+    monkeypatch.setattr(augmentation, "POOL_SIZES", {"drawn": 40, "corrupted": 40, "outliers": 20})
     return dataclasses.replace(RECIPES["default"], batch_size=30)
 
 
@@ -30,7 +30,7 @@ def test_stream_resumes_where_it_was(few_digits: Dataset, recipe: Recipe) -> Non
 
 def test_an_epoch_shows_every_digit_once(few_digits: Dataset, recipe: Recipe) -> None:
     """Without variation an epoch is a permutation of the training digits, the last batch smaller."""
-    plain = dataclasses.replace(recipe, augment=False, drawn_share=0.0)
+    plain = dataclasses.replace(recipe, augment=False, drawn_share=0.0, corrupted_share=0.0, outlier_share=0.0)
     steps = steps_per_epoch(few_digits.train, plain)
     assert steps == 4
     batches = list(islice(stream(few_digits.train, plain), steps))
@@ -46,13 +46,18 @@ def test_epochs_differ(few_digits: Dataset, recipe: Recipe) -> None:
     assert not np.array_equal(batches[0][0], batches[4][0])
 
 
-def test_drawn_digits_take_their_share(few_digits: Dataset, recipe: Recipe) -> None:
+@pytest.mark.parametrize("kind", ["drawn_share", "corrupted_share", "outlier_share"])
+def test_pools_take_their_share(few_digits: Dataset, recipe: Recipe, kind: str) -> None:
     """With a share of one, nothing of the training digits is left; their own array stays as it was."""
     before = few_digits.train.pictures.copy()
-    only_drawn = dataclasses.replace(recipe, augment=False, drawn_share=1.0)
-    pictures, _ = next(stream(few_digits.train, only_drawn))
+    plain = dataclasses.replace(recipe, augment=False, drawn_share=0.0, corrupted_share=0.0, outlier_share=0.0)
+    pictures, targets = next(stream(few_digits.train, dataclasses.replace(plain, **{kind: 1.0})))  # type: ignore[arg-type]
     known = {row.tobytes() for row in few_digits.train.pictures}
-    assert not any(picture.tobytes() in known for picture in pictures)
+    unchanged = sum(picture.tobytes() in known for picture in pictures)
+    # A mild corruption can be undone by the preparation.
+    assert unchanged <= (5 if kind == "corrupted_share" else 0)
+    certainty = targets.max(axis=1)
+    assert np.allclose(certainty, 0.1 if kind == "outlier_share" else 1.0)
     assert np.array_equal(before, few_digits.train.pictures)
 
 

@@ -19,7 +19,7 @@ def test_paper_recipe_is_the_papers() -> None:
     paper = RECIPES["paper"]
     assert (paper.batch_size, paper.epochs, paper.input_scale) == (64, 5, 1.0)
     assert not paper.augment
-    assert paper.drawn_share == 0.0
+    assert (paper.drawn_share, paper.corrupted_share, paper.outlier_share) == (0.0, 0.0, 0.0)
     assert paper.label_smoothing == 0.0
     assert not paper.cosine
     assert paper.source == "mnist"

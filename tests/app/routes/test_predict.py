@@ -1,0 +1,255 @@
+"""POST /predict: a picture in, its digit out, whichever way it is sent; every refusal is a problem."""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar, cast
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from app.admission import QUICK_BYTES, Pool
+from app.application import create_app
+from app.classifier import Classifier
+from app.errors import OverloadedError
+from app.loading import Model
+from app.problems import MEDIA_TYPE
+from app.routes.state import STATE_KEY, Service
+from app.schemas import Prediction
+from app.settings import Settings
+from app.uploads import FIELD, MULTIPART_OVERHEAD
+from tests import pictures
+from tests.app.service import Client, body_messages, chunked, multipart, multipart_type, part, request_scope, serving
+
+SMALL = pictures.encode(pictures.seven(30, 20), "PNG")
+LARGE = pictures.encode(pictures.seven(300, 200), "PNG")
+LIMIT = 4096
+
+Result = TypeVar("Result")
+
+
+class RefusingPool(Pool):
+    """A pool that is full."""
+
+    def __init__(self) -> None:
+        super().__init__(threads=1, capacity=1)
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Refuse."""
+        raise OverloadedError(f"The service is busy; {work} has to wait.")
+
+
+class BrokenClassifier:
+    """A classifier with a bug."""
+
+    def classify(self, _: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Fail."""
+        raise RuntimeError("the password is swordfish")
+
+
+@pytest.fixture(scope="module")
+def strict(tiny_artifact: Path) -> Iterator[Client]:
+    """A service that takes little."""
+    with serving(create_app(Settings(model=tiny_artifact, max_bytes=LIMIT, max_pixels=10_000))) as running:
+        yield running
+
+
+@pytest.fixture
+def busy(tiny_artifact: Path) -> Iterator[Client]:
+    """A service whose pool is full."""
+    with serving(create_app(Settings(model=tiny_artifact))) as running:
+        running.state[STATE_KEY] = dataclasses.replace(running.state[STATE_KEY], pool=RefusingPool())
+        yield running
+
+
+def prediction_in(response: httpx.Response) -> Prediction:
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    return Prediction.model_validate_json(response.content)
+
+
+def assert_problem(response: httpx.Response, status: int, code: str) -> None:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == MEDIA_TYPE
+    content = response.json()
+    assert (content["status"], content["code"]) == (status, code)
+    assert content["detail"]
+
+
+class TestAnswer:
+    def test_fields(self, client: Client, tiny_model: Model) -> None:
+        """The answer names the digit, ten probabilities that sum to 1, what was done, and which model answered."""
+        prediction = prediction_in(client.predict(SMALL))
+        assert sum(prediction.probabilities) == pytest.approx(1.0, abs=1e-5)
+        assert prediction.confidence == max(prediction.probabilities) == prediction.probabilities[prediction.digit]
+        preparation = prediction.preparation
+        assert (preparation.width, preparation.height, preparation.format) == (30, 20, "PNG")
+        assert preparation.inverted
+        box = preparation.crop_box
+        assert 0 <= box.left < box.right <= 30
+        assert 0 <= box.top < box.bottom <= 20
+        assert prediction.model.name == tiny_model.metadata.name
+        assert prediction.model.version == tiny_model.metadata.version
+
+    def test_white_on_black(self, client: Client) -> None:
+        """White ink on black is not inverted."""
+        body = pictures.encode(pictures.seven(ink=255, ground=0), "PNG")
+        assert not prediction_in(client.predict(body)).preparation.inverted
+
+    @pytest.mark.parametrize("image_format", pictures.FORMATS)
+    def test_content_decides_about_the_format(self, client: Client, image_format: str) -> None:
+        """Every format is read under any name and content type, and reported as what it is."""
+        body = pictures.encode(pictures.seven(), image_format)
+        form = multipart(part(FIELD, body, filename="picture.txt"))
+        by_form = prediction_in(client.predict(form, multipart_type()))
+        by_body = prediction_in(client.predict(body, "image/x-nothing"))
+        assert by_form == by_body
+        assert by_form.preparation.format == image_format
+
+    @pytest.mark.parametrize("body", [SMALL, LARGE], ids=["quick", "slow"])
+    def test_every_way_of_sending_gives_the_same_answer(self, client: Client, body: bytes) -> None:
+        """As a form, as a body, in pieces: the answer is the same."""
+        form = multipart(part("note", b"x"), part(FIELD, body, filename="seven.png"))
+        answers = [
+            prediction_in(client.predict(form, multipart_type())),
+            prediction_in(client.predict(chunked(form, 7), multipart_type())),
+            prediction_in(client.predict(body, "image/png")),
+            prediction_in(client.predict(body, "application/octet-stream")),
+            prediction_in(client.predict(chunked(body, 7), "image/jpeg")),
+            prediction_in(client.request("POST", "/predict", files={FIELD: ("seven.png", body, "image/png")})),
+        ]
+        assert all(answer == answers[0] for answer in answers)
+
+    def test_upright_size(self, client: Client) -> None:
+        """Width and height are those of the picture as a person sees it."""
+        body = pictures.oriented(pictures.seven(), 6, "JPEG")
+        preparation = prediction_in(client.predict(body)).preparation
+        assert (preparation.width, preparation.height) == (120, 80)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("body", "status", "code"),
+        [
+            (b"no picture", 415, "unsupported_format"),
+            (LARGE[: len(LARGE) // 2], 422, "damaged_picture"),
+            (pictures.encode(Image.new("L", (28, 28), 255), "PNG"), 422, "no_ink"),
+            (pictures.encode(Image.new("RGBA", (300, 300)), "PNG"), 422, "no_ink"),
+            (pictures.png_claiming(8000, 8000), 422, "too_many_pixels"),
+            (b"", 422, "missing_picture"),
+        ],
+        ids=["text", "damaged", "blank", "transparent", "pixels", "empty"],
+    )
+    def test_pictures(self, client: Client, body: bytes, status: int, code: str) -> None:
+        """What cannot be read is refused with its own code, sent as a form or as a body."""
+        assert_problem(client.predict(body), status, code)
+        assert_problem(client.predict(multipart(part(FIELD, body)), multipart_type()), status, code)
+
+    @pytest.mark.parametrize(
+        ("body", "content_type", "status", "code"),
+        [
+            (SMALL, "text/plain", 415, "unsupported_content_type"),
+            (SMALL, None, 415, "unsupported_content_type"),
+            (multipart(part(FIELD, SMALL)), "multipart/form-data", 400, "malformed_upload"),
+            (multipart(part(FIELD, SMALL))[:-20], multipart_type(), 400, "malformed_upload"),
+            (b"nonsense", multipart_type(), 400, "malformed_upload"),
+            (multipart(*[part("x", b"y")] * 17), multipart_type(), 400, "malformed_upload"),
+            (multipart(part("other", SMALL)), multipart_type(), 422, "missing_picture"),
+            (multipart(part(FIELD, b"")), multipart_type(), 422, "missing_picture"),
+        ],
+    )
+    def test_requests(self, client: Client, body: bytes, content_type: str | None, status: int, code: str) -> None:
+        """A request that carries no picture in a way the service understands is refused with its own code."""
+        assert_problem(client.predict(body, content_type), status, code)
+
+    def test_pixel_limit_is_the_setting(self, strict: Client) -> None:
+        """The operator's limit of pixels holds."""
+        assert prediction_in(strict.predict(pictures.encode(pictures.seven(100, 100), "PNG")))
+        too_many = pictures.encode(pictures.seven(101, 100), "PNG")
+        assert_problem(strict.predict(too_many), 422, "too_many_pixels")
+
+    def test_fault_of_the_service(self, tiny_artifact: Path, tiny_model: Model) -> None:
+        """A bug behind the route is a 500 that does not tell what happened inside, on either way through admission."""
+        broken = dataclasses.replace(tiny_model, classifier=cast(Classifier, BrokenClassifier()))
+        with serving(create_app(Settings(model=tiny_artifact), lambda _: broken)) as client:
+            for body in (SMALL, LARGE):
+                response = client.predict(body)
+                assert_problem(response, 500, "internal_error")
+                assert "swordfish" not in response.text
+
+    def test_client_that_leaves(self, client: Client, caplog: pytest.LogCaptureFixture) -> None:
+        """A client that goes away in mid-upload is no fault of the service: nothing is raised or logged as an error."""
+        scope = request_scope("/predict", {"content-type": "image/png"})
+        messages = [*body_messages(SMALL[:100])[:1], {"type": "http.disconnect"}]
+        with caplog.at_level(logging.ERROR):
+            client.exchange(scope, messages)
+        assert caplog.records == []
+
+
+class TestSize:
+    def test_exactly_the_limit_is_accepted(self, strict: Client) -> None:
+        """A picture of exactly the limit is read, however it is sent."""
+        body = pictures.padded(SMALL, LIMIT)
+        form = multipart(part(FIELD, body))
+        prediction_in(strict.predict(body))
+        prediction_in(strict.predict(chunked(body)))
+        prediction_in(strict.predict(form, multipart_type()))
+        prediction_in(strict.predict(chunked(form), multipart_type()))
+
+    def test_one_byte_more_is_not(self, strict: Client) -> None:
+        """One byte more is refused with 413, announced or not, as a form or as a body."""
+        body = pictures.padded(SMALL, LIMIT + 1)
+        form = multipart(part(FIELD, body))
+        assert_problem(strict.predict(body), 413, "too_many_bytes")
+        assert_problem(strict.predict(chunked(body)), 413, "too_many_bytes")
+        assert_problem(strict.predict(form, multipart_type()), 413, "too_many_bytes")
+        assert_problem(strict.predict(chunked(form), multipart_type()), 413, "too_many_bytes")
+
+    @pytest.mark.parametrize(("content_type", "allowance"), [("image/png", 0), (multipart_type(), MULTIPART_OVERHEAD)])
+    def test_reading_stops_soon_after_the_limit(self, strict: Client, content_type: str, allowance: int) -> None:
+        """An endless upload is answered with 413 after little more than the limit, and the connection is closed."""
+        start = b'--the-boundary\r\nContent-Disposition: form-data; name="file"\r\n\r\n' if allowance else b""
+        messages = body_messages(start, *[bytes(1024)] * 2000)
+        total = len(messages)
+        sent = strict.exchange(request_scope("/predict", {"content-type": content_type}), messages)
+        assert sent[0]["status"] == 413
+        assert (b"connection", b"close") in sent[0]["headers"]
+        assert (total - len(messages)) * 1024 <= LIMIT + allowance + 2 * 1024
+
+
+class TestAdmission:
+    def test_quick_pictures_need_no_pool(self, busy: Client) -> None:
+        """Small pictures are read even while the pool takes nothing."""
+        assert prediction_in(busy.predict(SMALL))
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            LARGE,
+            pictures.encode(pictures.seven(30, 20), "WEBP"),
+            pictures.padded(SMALL, QUICK_BYTES + 1),
+        ],
+        ids=["many pixels", "slow format", "many bytes"],
+    )
+    def test_overload(self, busy: Client, body: bytes) -> None:
+        """A slow picture is refused with 503 while the pool is full, and the answer says when to try again."""
+        response = busy.predict(body)
+        assert_problem(response, 503, "overloaded")
+        assert response.headers["retry-after"] == "1"
+
+    def test_many_bytes_of_few_pixels(self, client: Client) -> None:
+        """A file with few pixels and many bytes is read in the pool, with the same answer."""
+        padded = pictures.padded(SMALL, QUICK_BYTES + 1)
+        assert prediction_in(client.predict(padded)) == prediction_in(client.predict(SMALL))
+
+    def test_bytes_that_are_no_picture_are_refused_in_the_pool_too(self, client: Client) -> None:
+        """Many bytes without a picture are refused like few."""
+        assert_problem(client.predict(bytes(QUICK_BYTES + 1)), 415, "unsupported_format")
+
+    def test_state_is_the_service(self, client: Client) -> None:
+        """The routes work on what the lifespan made."""
+        assert isinstance(client.state[STATE_KEY], Service)

@@ -1,0 +1,158 @@
+"""Who may import whom, read from the source and proven by a process that serves."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.settings import PROJECT_FOLDER
+
+OPEN_TO_TRAINING = {
+    "app.artifact",
+    "app.classifier",
+    "app.compilation",
+    "app.contract",
+    "app.decoding",
+    "app.errors",
+    "app.loading",
+    "app.normalization",
+    "app.reading",
+}
+"""The modules of the service that the training program may use: the input path and the artifact, no web."""
+
+FREE_OF_THE_WEB = OPEN_TO_TRAINING | {"app.admission", "app.settings", "app.schemas"}
+"""Modules that know nothing of HTTP."""
+
+WEB_PACKAGES = {"fastapi", "starlette", "uvicorn", "python_multipart", "httptools"}
+
+LAYERS = [
+    {"app.contract", "app.errors"},
+    {"app.decoding", "app.normalization", "app.artifact", "app.classifier", "app.settings"},
+    {"app.compilation", "app.reading", "app.admission", "app.uploads", "app.schemas"},
+    {"app.loading", "app.problems"},
+    {"app.routes.state"},
+    {"app.routes.health", "app.routes.model", "app.routes.predict"},
+    {"app.application"},
+    {"app.main"},
+]
+"""From the bottom: a module imports only from layers below its own. `app` and `app.routes` hold no code."""
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PROJECT_FOLDER).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def modules(package: str) -> dict[str, Path]:
+    return {name_of(path): path for path in sorted((PROJECT_FOLDER / package).rglob("*.py"))}
+
+
+def imports_in(tree: ast.AST) -> set[str]:
+    """The modules that a piece of source imports, by their full names."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports are not used here"
+            assert node.module is not None
+            # `from app.routes import health` imports a module, `from app.errors import NoInkError` a name of one.
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (submodules & ALL_MODULES) or {node.module}
+    return found
+
+
+def imports_of(name: str) -> set[str]:
+    return imports_in(ast.parse(ALL_PATHS[name].read_text()))
+
+
+def ours(name: str) -> set[str]:
+    """The project's own modules that a module imports."""
+    return imports_of(name) & ALL_MODULES
+
+
+ALL_PATHS = modules("app") | modules("model_training")
+ALL_MODULES = set(ALL_PATHS)
+SERVICE = sorted(modules("app"))
+TRAINING = sorted(modules("model_training"))
+
+
+def test_every_module_has_its_layer() -> None:
+    """No module of the service escapes the rules below."""
+    assert set().union(*LAYERS) | {"app", "app.routes"} == set(SERVICE)
+
+
+@pytest.mark.parametrize("name", SERVICE)
+def test_service_does_not_know_the_training(name: str) -> None:
+    """The service never imports the training program."""
+    assert not [other for other in imports_of(name) if other.split(".")[0] == "model_training"]
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_training_uses_the_input_path_only(name: str) -> None:
+    """The training program imports from the service what prepares, publishes and proves, and nothing of the web."""
+    assert {other for other in ours(name) if other.split(".")[0] == "app"} <= OPEN_TO_TRAINING
+
+
+@pytest.mark.parametrize("name", SERVICE)
+def test_imports_point_downwards(name: str) -> None:
+    """A module imports only from layers below its own, so that there are no cycles."""
+    depth = next((depth for depth, layer in enumerate(LAYERS) if name in layer), None)
+    if depth is None:
+        assert ours(name) == set()
+        return
+    below = set().union(*LAYERS[:depth]) | {"app"}
+    assert ours(name) <= below
+
+
+@pytest.mark.parametrize("name", sorted(FREE_OF_THE_WEB))
+def test_reading_knows_nothing_of_the_web(name: str) -> None:
+    """What reads, judges and loads could run without a web server."""
+    packages = {other.split(".")[0] for other in imports_of(name)}
+    assert not packages & WEB_PACKAGES
+    assert not [other for other in imports_of(name) if other.startswith("app.routes")]
+
+
+def test_uploads_know_the_request_only() -> None:
+    """Uploads read Starlette's request and know neither FastAPI nor the routes."""
+    web = {other for other in imports_of("app.uploads") if other.split(".")[0] in WEB_PACKAGES}
+    assert web <= {
+        "starlette.requests",
+        "python_multipart",
+        "python_multipart.multipart",
+        "python_multipart.exceptions",
+    }
+    assert not [other for other in imports_of("app.uploads") if other.startswith("app.routes")]
+
+
+def test_only_the_entry_point_imports_the_application() -> None:
+    """Nobody but the entry point builds the application."""
+    assert [name for name in SERVICE if "app.application" in imports_of(name)] == ["app.main"]
+
+
+def test_only_compilation_imports_keras_and_only_when_called() -> None:
+    """Keras and TensorFlow are imported by one module of the service, inside functions or for types alone."""
+
+    def heavy(found: set[str]) -> set[str]:
+        return {other for other in found if other.split(".")[0] in {"keras", "tensorflow"}}
+
+    assert [name for name in SERVICE if heavy(imports_of(name))] == ["app.compilation"]
+    at_import = [
+        node
+        for node in ast.parse(ALL_PATHS["app.compilation"].read_text()).body
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    ]
+    assert not heavy(imports_in(ast.Module(at_import, [])))
+
+
+def test_service_starts_without_tensorflow() -> None:
+    """A process that imports the entry point loads neither Keras nor TensorFlow, nor anything of the training."""
+    program = "import sys, app.main; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=True, timeout=120
+    ).stdout.split()
+    assert "app" in loaded
+    assert not {"keras", "tensorflow", "model_training", "matplotlib", "scipy", "sklearn"} & set(loaded)
