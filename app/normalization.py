@@ -55,6 +55,12 @@ RULE_SPAN: Final = 0.95
 LEAST_RUN: Final = 12
 """Pictures in which a run would be shorter than this, in pixels, are too small to have rules."""
 
+LEAST_RULES: Final = 3
+"""So many rules with next to nothing beside them are an empty sheet; fewer may be strokes of a digit."""
+
+SPECK_SHARE: Final = 0.05
+"""Next to nothing: no piece as long as this share of the picture."""
+
 RULE_CONTRAST: Final = 0.75
 """Rules stand out by at most this share of what the ink does."""
 
@@ -187,21 +193,25 @@ def _ink_response(grey: Grey) -> tuple[Response, bool]:
         residual = picture - smooth
         # Ink is the minority: the residuals' third moment points to its side.
         dark = float(np.vdot(residual * residual, residual)) < 0.0
-        return _standing_out(picture, smooth, dark), dark
-    sides = [_standing_out(picture, _local_ground(grey, dark), dark) for dark in (True, False)]
+        return _standing_out(picture, smooth, rest, dark), dark
+    sides = []
+    for dark in (True, False):
+        ground = _local_ground(grey, dark)
+        # Closing finds the brightest of the paper's grain, opening the darkest.
+        ground += np.median(picture - ground)
+        noise = 1.4826 * float(np.median(np.abs(picture - ground)))
+        sides.append(_standing_out(picture, ground, noise, dark))
     dark = _stroke_likeness(sides[0]) >= _stroke_likeness(sides[1])
     return sides[0 if dark else 1], dark
 
 
-def _standing_out(picture: Response, ground: Response, dark: bool) -> Response:
+def _standing_out(picture: Response, ground: Response, noise: float, dark: bool) -> Response:
     """The response of one side, zero where it drowns in the ground's own variation.
 
     Dark ink takes its share of the light there is, so its contrast is put in relation to the ground under it: ink in a
     shadow counts like ink beside it.
     """
     residual = ground - picture if dark else picture - ground
-    residual -= np.median(residual)
-    noise = 1.4826 * float(np.median(np.abs(residual)))
     least = max(LEAST_CONTRAST, NOISE_MULTIPLE * noise)
     response = np.where(residual >= least, residual, np.float32(0.0))
     if dark:
@@ -269,10 +279,18 @@ def _local_ground(grey: Grey, dark: bool) -> Response:
 def _without_rules(response: Response) -> Response:
     """Drop the lines of ruled and squared paper: straight, from edge to edge, and fainter than the ink.
 
-    Where ink crosses a rule it is darker than the rule and stays.
+    Where ink crosses a rule it is darker than the rule and stays. Several rules with nothing beside them are an empty
+    sheet.
     """
     standing_out = (response > 0.0).astype(np.uint8)
-    rules = _rules(standing_out) | _rules(standing_out.T).T
+    along, lines_along = _rules(standing_out)
+    across, lines_across = _rules(standing_out.T)
+    rules = along | across.T
+    if lines_along + lines_across >= LEAST_RULES:
+        beside = np.where(cv2.dilate(rules, np.ones((3, 3), np.uint8)) > 0, np.uint8(0), standing_out)
+        pieces = cv2.connectedComponentsWithStats(beside, connectivity=8)[2][1:]
+        if pieces[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(initial=0) < SPECK_SHARE * max(response.shape):
+            return np.zeros_like(response)
     levels = response[rules > 0]
     if levels.size == 0:
         return response
@@ -283,19 +301,19 @@ def _without_rules(response: Response) -> Response:
     return np.where((rules > 0) & (response < (level + ink) / 2), np.float32(0.0), response)
 
 
-def _rules(standing_out: Mask) -> Mask:
-    """The nearly horizontal lines from the left edge to the right one, 1 and 0."""
+def _rules(standing_out: Mask) -> tuple[Mask, int]:
+    """The nearly horizontal lines from the left edge to the right one, 1 and 0, and how many they are."""
     width = standing_out.shape[1]
     run = int(width * RULE_RUN)
     if run < LEAST_RUN:
-        return np.zeros_like(standing_out)
+        return np.zeros_like(standing_out), 0
     # A rule that leans a little climbs from row to row: runs are looked for in bands of three rows.
     band = cv2.dilate(standing_out, np.ones((3, 1), np.uint8))
     runs = cv2.morphologyEx(band, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
     spans = stats[:, cv2.CC_STAT_WIDTH] >= RULE_SPAN * width
     spans[0] = False
-    return np.asarray(spans[labels] & standing_out, np.uint8)
+    return np.asarray(spans[labels] & standing_out, np.uint8), int(spans.sum())
 
 
 def _find_ink(response: Response) -> Mask:

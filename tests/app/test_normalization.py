@@ -240,6 +240,13 @@ class TestRules:
             assert getattr(digit.crop_box, side) == pytest.approx(getattr(plain.crop_box, side), abs=3)
         assert likeness(digit.pixels, plain.pixels) > 0.9
 
+    @pytest.mark.parametrize("squared", [False, True])
+    @pytest.mark.parametrize("rule", [60, 190])
+    def test_empty_sheets_are_blank(self, rule: int, squared: bool) -> None:
+        """Ruled and squared paper with nothing on it holds no ink, however strong its lines."""
+        with pytest.raises(NoInkError):
+            normalize(self.sheet(280, 280, squared=squared, rule=rule))
+
     def test_strokes_as_strong_as_a_line_stay(self) -> None:
         """A stroke from edge to edge that is the ink itself is no rule."""
         digit = normalize(with_stroke(canvas(200, 60), [(0, 30), (199, 30)], 30, pen=6))
