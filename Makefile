@@ -25,7 +25,7 @@ serve: $(SERVE_READY) ## run the service (HOST, PORT; settings: DIGITS_...)
 train: $(DEV_READY) ## train and publish a model (RECIPE=default|paper|smoke, MNIST=path, FORCE=1)
 	$(DEV)/python -m model_training train --recipe $(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(FORCE),--force)
 
-evaluate: $(DEV_READY) ## measure the published model (RECIPE, MNIST=path, REAL=folder of SET/DIGIT/FILE)
+evaluate: $(DEV_READY) ## measure the published model (RECIPE, MNIST=path, REAL=folder of SET/LABEL/FILE)
 	$(DEV)/python -m model_training evaluate --model artifacts/$(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(REAL),--real $(REAL))
 
 compile: $(DEV_READY) ## publish a saved Keras model of your own with its compiled twin (MODEL=path.keras, NAME=custom)

@@ -73,6 +73,17 @@ class SelfTest(_Record):
             raise ArtifactError("The self-test's picture is damaged. Publish the model again: make train.") from error
 
 
+class Thresholds(_Record):
+    """Where doubt begins, chosen on validation digits for stated risks."""
+
+    least_pair_probability: Annotated[
+        float, Field(description="Pictures whose two most probable digits have less together are called no digit.")
+    ]
+    least_confidence: Annotated[float, Field(description="Answers with less confidence are called uncertain.")]
+    rejection_risk: Annotated[float, Field(description="Share of validation digits that may be called no digit.")]
+    mistake_risk: Annotated[float, Field(description="Share of mistakes among validation answers called certain.")]
+
+
 class TrainingFacts(_Record):
     """Where a trained model comes from."""
 
@@ -104,6 +115,9 @@ class Metadata(_Record):
         float, Field(description="Largest difference of a probability between the two forms when published.")
     ]
     self_test: SelfTest
+    thresholds: Annotated[
+        Thresholds | None, Field(description="Missing for a model this project did not measure: it gives no verdicts.")
+    ] = None
     training: TrainingFacts | None = None
 
 
@@ -138,6 +152,8 @@ class Evaluation(_Record):
     expected_calibration_error: Annotated[
         float, Field(description="Mean distance of confidence and accuracy over 15 bins of confidence, test set.")
     ]
+    rejected: Annotated[Score | None, Field(description="Test digits called no digit.")] = None
+    certain: Annotated[Score | None, Field(description="Right answers among the test digits called certain.")] = None
     png: Annotated[Score, Field(description="Test digits whose PNG, sent through the whole input path, reads alike.")]
     history: Annotated[dict[str, tuple[float, ...]], Field(description="Training figures, one an epoch.")]
     training_seconds: float | None = None

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.artifact import Evaluation, Metadata
+from app.judgement import Verdict
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -39,6 +40,13 @@ class ModelName(_Answer):
     version: str
 
 
+class Candidate(_Answer):
+    """A digit the picture may show."""
+
+    digit: int
+    probability: Probability
+
+
 class Prediction(_Answer):
     """What the picture shows."""
 
@@ -49,6 +57,9 @@ class Prediction(_Answer):
                     "digit": 7,
                     "probabilities": [0.0, 0.0001, 0.0002, 0.0001, 0.0, 0.0, 0.0, 0.9994, 0.0, 0.0002],
                     "confidence": 0.9994,
+                    "verdict": "digit",
+                    "reason": "It is a 7.",
+                    "candidates": [],
                     "preparation": {
                         "inverted": True,
                         "crop_box": {"left": 412, "top": 230, "right": 1204, "bottom": 1460},
@@ -70,6 +81,17 @@ class Prediction(_Answer):
         ),
     ]
     confidence: Annotated[Probability, Field(description="The most probable digit's probability.")]
+    verdict: Annotated[
+        Verdict | None,
+        Field(
+            description="`digit`, `uncertain` (see `candidates`), or `not_a_digit`: then `digit` is only the least bad "
+            "guess. Missing if the model has no thresholds."
+        ),
+    ]
+    reason: Annotated[str | None, Field(description="The verdict in a sentence.")]
+    candidates: Annotated[
+        tuple[Candidate, ...], Field(description="The digits an uncertain picture may show, the most probable first.")
+    ]
     preparation: Preparation
     model: ModelName
 

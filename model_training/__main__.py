@@ -51,7 +51,7 @@ def train(
 def evaluate(
     model: Annotated[Path, typer.Option(help="A published model: artifacts/NAME.")] = ARTIFACTS / "default",
     mnist: Mnist = None,
-    real: Annotated[Path | None, typer.Option(help="Folder of real pictures: SET/DIGIT/FILE.")] = None,
+    real: Annotated[Path | None, typer.Option(help="Folder of real pictures: SET/LABEL/FILE.")] = None,
 ) -> None:
     """Measure a published model again: on its own test digits, and on real pictures if given."""
     from model_training.evaluation import evaluate as measure
@@ -63,16 +63,21 @@ def evaluate(
         dataset = load_dataset(known[0].source if known else "mnist", mnist)
     except (DataError, ArtifactError) as error:
         raise _failed(error) from error
-    evaluation, _ = measure(loaded.classifier, dataset, {})
+    evaluation, _ = measure(loaded, dataset, {})
     typer.echo(f"{loaded.metadata.name} {loaded.metadata.version}")
     _print_scores({"test": evaluation.test, "validation": evaluation.validation, "test as PNG alike": evaluation.png})
+    if evaluation.rejected is not None and evaluation.certain is not None:
+        _print_scores({"test called no digit": evaluation.rejected, "right among certain": evaluation.certain})
     typer.echo(f"expected calibration error on test: {evaluation.expected_calibration_error:.2%}")
     if real is not None:
-        sets = evaluate_folder(loaded.classifier, real)
+        sets = evaluate_folder(loaded, real)
+        typer.echo("real pictures: digits read right, others rejected")
         _print_scores({part.name: part.score for part in sets})
+        typer.echo("real pictures called no digit")
+        _print_scores({part.name: part.rejected for part in sets})
         for part in sets:
             for file, answer in part.mistakes:
-                typer.echo(f"  {file}: {'refused' if answer is None else f'read {answer}'}")
+                typer.echo(f"  {file}: {answer}")
 
 
 @app.command(name="compile")

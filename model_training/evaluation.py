@@ -11,12 +11,14 @@ from PIL import Image
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from app.artifact import DigitScore, Evaluation, Score
+from app.artifact import DigitScore, Evaluation, Score, Thresholds
 from app.classifier import Classifier
 from app.contract import LABELS
 from app.decoding import open_upload
 from app.errors import PictureError
-from app.reading import read
+from app.judgement import judge
+from app.loading import Model
+from app.reading import Reading, read
 from model_training.data import Dataset, Digits
 from model_training.training import History
 
@@ -25,6 +27,8 @@ Probabilities = npt.NDArray[np.float32]
 
 MAX_PIXELS: Final = 50_000_000
 """The most pixels of a picture in a folder of real ones, as in the service's default setting."""
+
+_DIGIT_NAMES: Final = frozenset(map(str, LABELS))
 
 _CALIBRATION_BINS: Final = 15
 """As in Guo et al., On calibration of modern neural networks (2017)."""
@@ -40,20 +44,23 @@ class RealSet:
 
     name: str
     score: Score
-    mistakes: tuple[tuple[Path, int | None], ...]
-    """Files read wrongly and the digit read; None where the picture was refused."""
+    """Digits read right; of pictures that are no digits, those rejected."""
+    rejected: Score
+    """Pictures called no digit, or refused as blank or damaged."""
+    mistakes: tuple[tuple[Path, str], ...]
+    """Files read wrongly, and what was said of them."""
 
 
-def evaluate(classifier: Classifier, dataset: Dataset, history: History) -> tuple[Evaluation, Probabilities]:
-    """Score a classifier on validation and test digits; also returns the test digits' probabilities.
+def evaluate(model: Model, dataset: Dataset, history: History) -> tuple[Evaluation, Probabilities]:
+    """Score a model on validation and test digits; also returns the test digits' probabilities.
 
     Raises:
         DisagreementError: a test digit as a PNG reads otherwise than its array.
     """
-    test = classifier.classify(dataset.test.pictures)
+    test = model.classifier.classify(dataset.test.pictures)
     answers = test.argmax(axis=1)
     alike = sum(
-        _read(classifier, _png(picture)) == answer
+        _read(model.classifier, _png(picture)) == answer
         for picture, answer in zip(dataset.test.pictures, answers, strict=True)
     )
     if alike != len(answers):
@@ -63,9 +70,10 @@ def evaluate(classifier: Classifier, dataset: Dataset, history: History) -> tupl
         )
     labels = dataset.test.labels
     precision, recall, _, count = precision_recall_fscore_support(labels, answers, labels=LABELS, zero_division=0.0)
+    rejected, certain = _verdict_scores(test, labels, model.metadata.thresholds)
     evaluation = Evaluation(
-        test=score(int((answers == labels).sum()), len(labels)),
-        validation=validation_score(classifier, dataset.validation),
+        test=accuracy(test, dataset.test),
+        validation=accuracy(model.classifier.classify(dataset.validation.pictures), dataset.validation),
         digits=tuple(
             DigitScore(
                 digit=digit, count=int(count[digit]), precision=float(precision[digit]), recall=float(recall[digit])
@@ -74,6 +82,8 @@ def evaluate(classifier: Classifier, dataset: Dataset, history: History) -> tupl
         ),
         confusion=tuple(tuple(row) for row in confusion_matrix(labels, answers, labels=LABELS).tolist()),
         expected_calibration_error=expected_calibration_error(test, labels),
+        rejected=rejected,
+        certain=certain,
         png=score(alike, len(answers)),
         history={name: tuple(values) for name, values in history.items()},
         training_seconds=sum(history["seconds"]) if "seconds" in history else None,
@@ -81,10 +91,22 @@ def evaluate(classifier: Classifier, dataset: Dataset, history: History) -> tupl
     return evaluation, test
 
 
-def validation_score(classifier: Classifier, validation: Digits) -> Score:
-    """How many validation digits are read right."""
-    answers = classifier.classify(validation.pictures).argmax(axis=1)
-    return score(int((answers == validation.labels).sum()), len(validation))
+def accuracy(probabilities: Probabilities, digits: Digits) -> Score:
+    """How many digits are read right."""
+    return score(int((probabilities.argmax(axis=1) == digits.labels).sum()), len(digits))
+
+
+def _verdict_scores(
+    probabilities: Probabilities, labels: npt.NDArray[np.uint8], thresholds: Thresholds | None
+) -> tuple[Score | None, Score | None]:
+    """Digits called none, and right answers among the certain ones if there are any."""
+    if thresholds is None:
+        return None, None
+    verdicts = np.array([judge(row, thresholds).verdict for row in probabilities])
+    certain = verdicts == "digit"
+    right = int((probabilities.argmax(axis=1) == labels)[certain].sum())
+    rejected = score(int((verdicts == "not_a_digit").sum()), len(labels))
+    return rejected, score(right, int(certain.sum())) if certain.any() else None
 
 
 def score(correct: int, count: int) -> Score:
@@ -102,27 +124,39 @@ def expected_calibration_error(probabilities: Probabilities, labels: npt.NDArray
     return float(np.abs(gaps).sum() / len(labels))
 
 
-def evaluate_folder(classifier: Classifier, folder: Path) -> list[RealSet]:
-    """Read folder/SET/DIGIT/FILE through the whole input path; folders not named for a digit are passed over."""
+def evaluate_folder(model: Model, folder: Path) -> list[RealSet]:
+    """Read folder/SET/LABEL/FILE through the whole input path; a label that is not a digit names no digits."""
     sets = []
     for home in sorted(path for path in folder.iterdir() if path.is_dir()):
-        files = [
-            (file, int(labelled.name))
-            for labelled in sorted(home.iterdir())
-            if labelled.name in map(str, LABELS)
-            for file in sorted(labelled.iterdir())
-        ]
-        if not files:
-            continue
-        answers = [(file, label, _read(classifier, file.read_bytes())) for file, label in files]
-        mistakes = tuple((file, answer) for file, label, answer in answers if answer != label)
-        sets.append(RealSet(home.name, score(len(files) - len(mistakes), len(files)), mistakes))
+        files = [(file, labelled.name) for labelled in sorted(home.iterdir()) for file in sorted(labelled.iterdir())]
+        rejected = right = 0
+        mistakes = []
+        for file, label in files:
+            reading = _reading(model.classifier, file.read_bytes())
+            is_rejected = reading is None or _is_rejected(reading, model.metadata.thresholds)
+            answer = "refused" if reading is None else f"read {reading.digit}"
+            is_right = is_rejected if label not in _DIGIT_NAMES else answer == f"read {label}"
+            rejected += is_rejected
+            right += is_right
+            if not is_right:
+                mistakes.append((file, answer))
+        sets.append(RealSet(home.name, score(right, len(files)), score(rejected, len(files)), tuple(mistakes)))
     return sets
 
 
+def _is_rejected(reading: Reading, thresholds: Thresholds | None) -> bool:
+    return thresholds is not None and judge(reading.probabilities, thresholds).verdict == "not_a_digit"
+
+
 def _read(classifier: Classifier, body: bytes) -> int | None:
+    reading = _reading(classifier, body)
+    return None if reading is None else reading.digit
+
+
+def _reading(classifier: Classifier, body: bytes) -> Reading | None:
+    """What the whole input path makes of a file; None where it refuses it."""
     try:
-        return read(open_upload(body, MAX_PIXELS), classifier).digit
+        return read(open_upload(body, MAX_PIXELS), classifier)
     except PictureError:
         return None
 

@@ -19,14 +19,16 @@ from app.artifact import (
     publish,
     read_artifact,
 )
+from app.classifier import Classifier
 from app.compilation import compile_model
 from app.errors import ArtifactError
 from app.loading import load_model
 from model_training.data import Dataset
-from model_training.evaluation import evaluate, validation_score
+from model_training.evaluation import accuracy, evaluate
 from model_training.network import build_network
 from model_training.recipe import Recipe
 from model_training.report import write_report
+from model_training.thresholds import choose_thresholds
 from model_training.training import Trained
 
 _RECORDED_PACKAGES: Final = ("keras", "tensorflow", "numpy", "opencv-python-headless", "ai-edge-litert")
@@ -61,14 +63,17 @@ def publish_trained(recipe: Recipe, dataset: Dataset, trained: Trained, root: Pa
             folder / MODEL_FILE, recipe.name, pictures=dataset.test.pictures, training=_facts(recipe, dataset)
         )
         (folder / TWIN_FILE).write_bytes(compiled.twin)
-        (folder / METADATA_FILE).write_text(compiled.metadata.model_dump_json(indent=1))
+        validation = Classifier(compiled.twin).classify(dataset.validation.pictures)
+        thresholds = choose_thresholds(validation, dataset.validation.labels)
+        metadata = compiled.metadata.model_copy(update={"thresholds": thresholds})
+        (folder / METADATA_FILE).write_text(metadata.model_dump_json(indent=1))
         model = load_model(folder)
         if not force:
-            _gate(validation_score(model.classifier, dataset.validation), _published(root / recipe.name), dataset)
-        evaluation, probabilities = evaluate(model.classifier, dataset, trained.history)
+            _gate(accuracy(validation, dataset.validation), _published(root / recipe.name), dataset)
+        evaluation, probabilities = evaluate(model, dataset, trained.history)
         (folder / EVALUATION_FILE).write_text(evaluation.model_dump_json(indent=1))
-        write_report(folder, compiled.metadata, evaluation, dataset.test, probabilities)
-        return compiled.metadata
+        write_report(folder, metadata, evaluation, dataset.test, probabilities)
+        return metadata
 
     return publish(root, recipe.name, write)
 

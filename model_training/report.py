@@ -119,6 +119,7 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
         _row("test digits", evaluation.test),
         _row("validation digits", evaluation.validation),
         "",
+        *_verdicts(metadata, evaluation),
         f"Expected calibration error on the test digits: {evaluation.expected_calibration_error:.2%}. "
         f"As PNG files through the whole input path {evaluation.png.correct:,} of {evaluation.png.count:,} test digits "
         "get the same answer as their arrays.",
@@ -160,11 +161,23 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
     lines += [
         "## Use and limits",
         "",
-        "Made to read one handwritten digit in a picture. It answers with a digit whatever it is shown: a letter, a "
-        "scribble or two digits get one too, so treat a low confidence as doubt.",
+        "Made to read one handwritten digit in a picture. Shown something else it still names the digit that resembles "
+        "it most: mind the verdict, which calls most letters and scribbles no digit.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _verdicts(metadata: Metadata, evaluation: Evaluation) -> list[str]:
+    if metadata.thresholds is None or evaluation.rejected is None or evaluation.certain is None:
+        return []
+    return [
+        f"Of the test digits {evaluation.rejected.share:.2%} are called no digit "
+        f"({metadata.thresholds.rejection_risk:.2%} was chosen on the validation digits) and "
+        f"{evaluation.certain.count / evaluation.test.count:.2%} certain; of the certain ones "
+        f"{evaluation.certain.share:.3%} are right.",
+        "",
+    ]
 
 
 def _paper_comparison(evaluation: Evaluation) -> list[str]:

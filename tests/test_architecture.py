@@ -16,6 +16,7 @@ OPEN_TO_TRAINING = {
     "app.contract",
     "app.decoding",
     "app.errors",
+    "app.judgement",
     "app.loading",
     "app.normalization",
     "app.reading",
@@ -30,7 +31,7 @@ WEB_PACKAGES = {"fastapi", "starlette", "uvicorn", "python_multipart", "httptool
 LAYERS = [
     {"app.contract", "app.errors"},
     {"app.decoding", "app.ink", "app.artifact", "app.classifier", "app.settings"},
-    {"app.normalization"},
+    {"app.normalization", "app.judgement"},
     {"app.compilation", "app.reading", "app.admission", "app.uploads", "app.schemas"},
     {"app.loading", "app.problems"},
     {"app.routes.state"},

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Request, Response
 from app import errors
 from app.admission import QUICK_BYTES, is_quick
 from app.decoding import FORMATS, open_upload
+from app.judgement import judge
 from app.problems import problem_documentation
 from app.reading import Reading, read
 from app.routes.state import Service, service_of
-from app.schemas import CropBox, ModelName, Prediction, Preparation
+from app.schemas import Candidate, CropBox, Prediction, Preparation
 from app.uploads import BINARY_TYPE, FIELD, read_picture
 
 router = APIRouter(tags=["reading"])
@@ -67,7 +68,7 @@ async def predict(request: Request) -> Response:
     service = service_of(request)
     body = await read_picture(request, service.max_bytes)
     reading = await _admit(body, service)
-    prediction = _prediction(reading, service.model_name)
+    prediction = _prediction(reading, service)
     return Response(prediction.model_dump_json(), media_type="application/json")
 
 
@@ -79,12 +80,20 @@ async def _admit(body: bytes, service: Service) -> Reading:
     return work() if is_quick(upload) else await service.pool.run(work)
 
 
-def _prediction(reading: Reading, model: ModelName) -> Prediction:
+def _prediction(reading: Reading, service: Service) -> Prediction:
     box = reading.crop_box
+    thresholds = service.model.metadata.thresholds
+    judgement = judge(reading.probabilities, thresholds) if thresholds is not None else None
+    candidates = judgement.candidates if judgement is not None else ()
     return Prediction(
         digit=reading.digit,
         probabilities=tuple(reading.probabilities.tolist()),
         confidence=float(reading.probabilities[reading.digit]),
+        verdict=judgement.verdict if judgement is not None else None,
+        reason=judgement.reason if judgement is not None else None,
+        candidates=tuple(
+            Candidate(digit=digit, probability=float(reading.probabilities[digit])) for digit in candidates
+        ),
         preparation=Preparation(
             inverted=reading.inverted,
             crop_box=CropBox(left=box.left, top=box.top, right=box.right, bottom=box.bottom),
@@ -92,5 +101,5 @@ def _prediction(reading: Reading, model: ModelName) -> Prediction:
             height=reading.height,
             format=reading.format,
         ),
-        model=model,
+        model=service.model_name,
     )

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from app.classifier import Classifier
+from app.artifact import Thresholds
 from app.loading import Model
 from model_training.data import Dataset, Digits, load_dataset
 from model_training.recipe import RECIPES, Recipe
@@ -35,6 +35,7 @@ def quick_recipe() -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def tiny_classifier(tiny_model: Model) -> Classifier:
-    """An untrained classifier: its answers are of no use, and always the same."""
-    return tiny_model.classifier
+def measured_model(tiny_model: Model) -> Model:
+    """The same as a model with thresholds."""
+    thresholds = Thresholds(least_pair_probability=0.1, least_confidence=0.5, rejection_risk=0.003, mistake_risk=0.001)
+    return dataclasses.replace(tiny_model, metadata=tiny_model.metadata.model_copy(update={"thresholds": thresholds}))

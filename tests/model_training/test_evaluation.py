@@ -1,12 +1,14 @@
 """Figures are what their names say."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from app.classifier import Classifier
+from app.artifact import Thresholds
+from app.loading import Model
 from model_training import evaluation
 from model_training.data import Dataset
 from model_training.evaluation import (
@@ -43,9 +45,9 @@ def test_certainty_counts_in_the_last_bin() -> None:
     assert expected_calibration_error(certain, np.array([1, 3], np.uint8)) == pytest.approx(0.5)
 
 
-def test_evaluation_agrees_with_the_answers(few_digits: Dataset, tiny_classifier: Classifier) -> None:
+def test_evaluation_agrees_with_the_answers(few_digits: Dataset, measured_model: Model) -> None:
     """Counts, matrix, precision and recall all follow from the same answers."""
-    result, probabilities = evaluate(tiny_classifier, few_digits, {"loss": [1.0], "seconds": [2.0]})
+    result, probabilities = evaluate(measured_model, few_digits, {"loss": [1.0], "seconds": [2.0]})
     answers, labels = probabilities.argmax(axis=1), few_digits.test.labels
     matrix = np.array(result.confusion)
     assert matrix.sum() == len(few_digits.test)
@@ -62,17 +64,17 @@ def test_evaluation_agrees_with_the_answers(few_digits: Dataset, tiny_classifier
 
 
 def test_input_path_that_changes_digits_is_found(
-    few_digits: Dataset, tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+    few_digits: Dataset, measured_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If pictures sent as PNG read otherwise than arrays, there is no evaluation."""
     monkeypatch.setattr(evaluation, "_read", lambda *_: None)
     with pytest.raises(DisagreementError, match="50 of 50 test digits"):
-        evaluate(tiny_classifier, few_digits, {})
+        evaluate(measured_model, few_digits, {})
 
 
-def test_folder_of_real_pictures(tmp_path: Path, few_digits: Dataset, tiny_classifier: Classifier) -> None:
-    """SET/DIGIT/FILE is read through the whole input path; other folders are passed over, blanks count as mistakes."""
-    answers = tiny_classifier.classify(few_digits.test.pictures).argmax(axis=1)
+def test_folder_of_real_pictures(tmp_path: Path, few_digits: Dataset, measured_model: Model) -> None:
+    """SET/LABEL/FILE is read through the whole input path: digits must be read right, everything else rejected."""
+    answers = measured_model.classifier.classify(few_digits.test.pictures).argmax(axis=1)
     for index in range(4):
         label = int(answers[index]) if index else (int(answers[index]) + 1) % 10
         home = tmp_path / "photos" / str(label)
@@ -81,13 +83,36 @@ def test_folder_of_real_pictures(tmp_path: Path, few_digits: Dataset, tiny_class
     blank = tmp_path / "photos" / "5"
     blank.mkdir(exist_ok=True)
     Image.new("L", (40, 40), 255).save(blank / "blank.png")
-    (tmp_path / "letters" / "alpha").mkdir(parents=True)
-    (tmp_path / "letters" / "alpha" / "a.png").touch()
+    alpha = tmp_path / "letters" / "alpha"
+    alpha.mkdir(parents=True)
+    Image.new("L", (40, 40), 255).save(alpha / "blank.png")
+    Image.fromarray(few_digits.test.pictures[0, ..., 0]).save(alpha / "digit.png")
     (tmp_path / "README.md").touch()
-    [part] = evaluate_folder(tiny_classifier, tmp_path)
-    assert part.name == "photos"
-    assert (part.score.correct, part.score.count) == (3, 5)
-    assert sorted((path.name, answer) for path, answer in part.mistakes) == [
-        ("0.png", int(answers[0])),
-        ("blank.png", None),
+    letters, photos = evaluate_folder(measured_model, tmp_path)
+    assert (letters.name, letters.score.correct, letters.score.count) == ("letters", 1, 2)
+    assert [(path.name, answer) for path, answer in letters.mistakes] == [("digit.png", f"read {answers[0]}")]
+    assert (photos.name, photos.score.correct, photos.score.count) == ("photos", 3, 5)
+    assert photos.rejected.correct == 1
+    assert sorted((path.name, answer) for path, answer in photos.mistakes) == [
+        ("0.png", f"read {answers[0]}"),
+        ("blank.png", "refused"),
     ]
+
+
+def test_verdicts_are_counted(few_digits: Dataset, measured_model: Model) -> None:
+    """Rejected and certain answers follow from the thresholds: impossible ones reject all, none doubts nothing."""
+    for least, rejected, certain in ((1.1, 50, 0), (0.0, 0, 50)):
+        thresholds = Thresholds(
+            least_pair_probability=least, least_confidence=0.0, rejection_risk=0.0, mistake_risk=0.0
+        )
+        metadata = measured_model.metadata.model_copy(update={"thresholds": thresholds})
+        result, _ = evaluate(dataclasses.replace(measured_model, metadata=metadata), few_digits, {})
+        assert result.rejected is not None
+        assert result.rejected.correct == rejected
+        assert result.certain == (score(result.test.correct, certain) if certain else None)
+
+
+def test_model_without_thresholds_gives_no_verdicts(few_digits: Dataset, tiny_model: Model) -> None:
+    """Then there is nothing to count."""
+    result, _ = evaluate(tiny_model, few_digits, {})
+    assert (result.rejected, result.certain) == (None, None)

@@ -6,8 +6,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from app.artifact import Evaluation
-from app.classifier import Classifier
-from app.loading import load_model
+from app.loading import Model, load_model
 from model_training.data import Dataset
 from model_training.evaluation import evaluate
 from model_training.report import confusion, curves, mistakes, model_card
@@ -20,14 +19,14 @@ HISTORY = {
 }
 
 
-def measured(classifier: Classifier, dataset: Dataset) -> Evaluation:
+def measured(model: Model, dataset: Dataset) -> Evaluation:
     """An evaluation with a known history."""
-    return evaluate(classifier, dataset, HISTORY)[0]
+    return evaluate(model, dataset, HISTORY)[0]
 
 
-def test_curves_plot_the_history(few_digits: Dataset, tiny_classifier: Classifier) -> None:
+def test_curves_plot_the_history(few_digits: Dataset, measured_model: Model) -> None:
     """Loss and accuracy of both sets, one point an epoch."""
-    figure = curves(measured(tiny_classifier, few_digits))
+    figure = curves(measured(measured_model, few_digits))
     lines = {line.get_label(): np.asarray(line.get_ydata()).tolist() for axes in figure.axes for line in axes.lines}
     assert lines == {
         "training loss": HISTORY["loss"],
@@ -38,9 +37,9 @@ def test_curves_plot_the_history(few_digits: Dataset, tiny_classifier: Classifie
     plt.close(figure)
 
 
-def test_confusion_shows_every_count(few_digits: Dataset, tiny_classifier: Classifier) -> None:
+def test_confusion_shows_every_count(few_digits: Dataset, measured_model: Model) -> None:
     """The numbers in the picture add up to the test set."""
-    figure = confusion(measured(tiny_classifier, few_digits))
+    figure = confusion(measured(measured_model, few_digits))
     assert sum(int(text.get_text()) for text in figure.axes[0].texts) == len(few_digits.test)
     plt.close(figure)
 
@@ -60,10 +59,10 @@ def test_mistakes_are_counted_and_named(few_digits: Dataset) -> None:
 
 
 def test_paper_card_stands_beside_the_papers_figures(
-    few_digits: Dataset, tiny_classifier: Classifier, tiny_artifact: Path
+    few_digits: Dataset, measured_model: Model, tiny_artifact: Path
 ) -> None:
     """Only the paper's model is compared with the paper's log."""
-    evaluation = measured(tiny_classifier, few_digits)
+    evaluation = measured(measured_model, few_digits)
     metadata = load_model(tiny_artifact).metadata
     assert "0.9894" not in model_card(metadata, evaluation)
     card = model_card(metadata.model_copy(update={"name": "paper"}), evaluation)

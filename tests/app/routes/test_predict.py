@@ -14,6 +14,7 @@ from PIL import Image
 
 from app.admission import QUICK_BYTES, Pool
 from app.application import create_app
+from app.artifact import Thresholds
 from app.classifier import Classifier
 from app.errors import OverloadedError
 from app.loading import Model
@@ -78,6 +79,50 @@ def assert_problem(response: httpx.Response, status: int, code: str) -> None:
     content = response.json()
     assert (content["status"], content["code"]) == (status, code)
     assert content["detail"]
+
+
+class FixedClassifier:
+    """A classifier that answers the same whatever it is shown."""
+
+    def __init__(self, probabilities: list[float]) -> None:
+        self._probabilities = np.array([probabilities], np.float32)
+
+    def classify(self, _: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Answer."""
+        return self._probabilities
+
+
+class TestVerdict:
+    @pytest.mark.parametrize(
+        ("probabilities", "verdict", "candidates"),
+        [
+            ([0.96, 0.04] + [0.0] * 8, "digit", []),
+            ([0.4, 0.0, 0.58, 0.02] + [0.0] * 6, "uncertain", [(2, 0.58), (0, 0.4)]),
+            ([0.1] * 10, "not_a_digit", []),
+        ],
+    )
+    def test_verdicts(
+        self, tiny_model: Model, probabilities: list[float], verdict: str, candidates: list[tuple[int, float]]
+    ) -> None:
+        """The answer carries the verdict in words and, where it is uncertain, the candidates."""
+        thresholds = Thresholds(
+            least_pair_probability=0.7, least_confidence=0.9, rejection_risk=0.003, mistake_risk=0.001
+        )
+        model = Model(
+            metadata=tiny_model.metadata.model_copy(update={"thresholds": thresholds}),
+            evaluation=None,
+            classifier=cast(Classifier, FixedClassifier(probabilities)),
+        )
+        with serving(create_app(Settings(), load=lambda _: model)) as running:
+            prediction = prediction_in(running.predict(SMALL))
+        assert prediction.verdict == verdict
+        assert prediction.reason
+        assert [(one.digit, round(one.probability, 4)) for one in prediction.candidates] == candidates
+
+    def test_no_thresholds_no_verdict(self, client: Client) -> None:
+        """A model that was never measured leaves the verdict open."""
+        prediction = prediction_in(client.predict(SMALL))
+        assert (prediction.verdict, prediction.reason, prediction.candidates) == (None, None, ())
 
 
 class TestAnswer:
