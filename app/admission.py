@@ -9,8 +9,8 @@ import anyio.to_thread
 from app.decoding import Upload
 from app.errors import OverloadedError
 
-QUICK_BYTES: Final = 32 * 1024
-"""Bodies up to this size may be opened on the event loop's thread."""
+QUICK_BYTES: Final = 4 * 1024
+"""Bodies up to this size may be opened on the event loop's thread; compressed metadata can make larger ones slow."""
 
 QUICK_PIXELS: Final = 64 * 64
 """Pictures up to this size are read on the event loop's thread: it takes about a millisecond, a hand-off costs more."""

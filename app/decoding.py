@@ -3,16 +3,20 @@
 import io
 import struct
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pi_heif
 from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from app.errors import DamagedPictureError, TooManyPixelsError, UnsupportedFormatError
 
 GreyPixels = npt.NDArray[np.uint8]
+Samples = npt.NDArray[Any]
+"""(height, width), of any depth."""
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 """The decoders an upload may reach, by Pillow's names; everything else Pillow knows stays closed."""
@@ -30,10 +34,15 @@ _DAMAGE: Final = (
     IndexError,
     TypeError,
     RuntimeError,
+    ArithmeticError,
+    MemoryError,
 )
 """What Pillow's decoders raise on broken files, besides UnidentifiedImageError (an OSError)."""
 
 _DAMAGED_HEADER: Final = "The picture's header is damaged or ends early. Save the picture again and resend it."
+
+_TILE_TAGS: Final = (322, 323)
+"""TIFF's TileWidth and TileLength."""
 
 _MAGIC_LENGTH: Final = 16
 """Bytes by which Pillow tells formats apart."""
@@ -54,6 +63,9 @@ _UPRIGHT: Final = {
 
 _FULL_SCALES: Final = (1.0, 255.0, 65535.0)
 """Whites of float, 8-bit and 16-bit samples."""
+
+_LARGEST_SAMPLE: Final = 1e30
+"""Of a float picture; averages of larger ones would overflow."""
 
 _SIDEWAYS: Final = {_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)}
 
@@ -108,7 +120,7 @@ def open_upload(body: bytes, max_pixels: int) -> Upload:
         raise TooManyPixelsError(_too_many_pixels(max_pixels)) from error
     except _DAMAGE as error:
         raise DamagedPictureError(_DAMAGED_HEADER) from error
-    if image.width * image.height > max_pixels:
+    if max(image.width * image.height, _tile_pixels(image)) > max_pixels:
         raise TooManyPixelsError(_too_many_pixels(max_pixels))
     image_format = image.format or ""
     return Upload(
@@ -131,7 +143,7 @@ def decode(upload: Upload) -> Picture:
     try:
         image = upload.image
         shrink = max(1, max(image.size) // WORKING_SIDE)
-        image.draft(None, (image.width // shrink, image.height // shrink))
+        image.draft(None, (max(1, image.width // shrink), max(1, image.height // shrink)))
         image.load()
         orientation = _orientation(image)
         image = _reduced(_eight_bit(image))
@@ -148,6 +160,14 @@ def decode(upload: Upload) -> Picture:
         width=upload.height if sideways else upload.width,
         height=upload.width if sideways else upload.height,
     )
+
+
+def _tile_pixels(image: Image.Image) -> int:
+    """Pixels of a TIFF's tile: a small picture may be cut from a huge one."""
+    if not isinstance(image, TiffImageFile):
+        return 0
+    width, height = (image.tag_v2.get(tag, 0) for tag in _TILE_TAGS)
+    return int(width) * int(height)
 
 
 def _begins_as_picture(body: bytes) -> bool:
@@ -185,14 +205,26 @@ def _eight_bit(image: Image.Image) -> Image.Image:
             return image
 
 
-def _scaled(deep: npt.NDArray[np.generic]) -> GreyPixels:
+def _scaled(deep: Samples) -> GreyPixels:
     """Map samples of unknown depth to 0..255: by the smallest usual full scale that holds them all."""
-    values = np.nan_to_num(deep.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    scales = _FULL_SCALES if deep.dtype.kind == "f" else _FULL_SCALES[1:]
+    values = _reduced_deep(deep).astype(np.float64)
     values -= min(0.0, float(values.min()))
     largest = float(values.max())
-    is_float = deep.dtype.kind == "f"
-    full = next((scale for scale in _FULL_SCALES[0 if is_float else 1 :] if largest <= scale), largest)
+    full = next((scale for scale in scales if largest <= scale), largest)
     return np.asarray(np.rint(values * (255.0 / full)), np.uint8)
+
+
+def _reduced_deep(deep: Samples) -> Samples:
+    """As `_reduced`, for samples that Pillow cannot average; what is no number becomes black."""
+    factor = max(deep.shape) // WORKING_SIDE
+    if deep.dtype.kind == "f":
+        deep = np.clip(np.nan_to_num(deep, nan=0.0, posinf=0.0, neginf=0.0), -_LARGEST_SAMPLE, _LARGEST_SAMPLE)
+    if factor <= 1:
+        return deep
+    native: Samples = deep.astype(np.uint16 if deep.dtype.itemsize == 2 else np.float32, copy=False)
+    size = (max(1, deep.shape[1] // factor), max(1, deep.shape[0] // factor))
+    return np.asarray(cv2.resize(native, size, interpolation=cv2.INTER_AREA))
 
 
 def _reduced(image: Image.Image) -> Image.Image:

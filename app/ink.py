@@ -53,8 +53,8 @@ LEAST_RUN: Final = 12
 LEAST_RULES: Final = 3
 """So many rules with next to nothing beside them are an empty sheet; fewer may be strokes of a digit."""
 
-SPECK_SHARE: Final = 0.05
-"""Next to nothing: no piece as long as this share of the picture."""
+SPECK_SHARE: Final = 0.1
+"""Next to nothing: fewer pixels than a hairline as long as this share of the picture."""
 
 RULE_CONTRAST: Final = 0.75
 """Rules stand out by at most this share of what the ink does."""
@@ -203,16 +203,13 @@ def _without_rules(response: Response) -> Response:
     along, lines_along = _rules(standing_out)
     across, lines_across = _rules(standing_out.T)
     rules = along | across.T
-    if lines_along + lines_across >= LEAST_RULES:
-        beside = np.where(cv2.dilate(rules, np.ones((3, 3), np.uint8)) > 0, np.uint8(0), standing_out)
-        pieces = cv2.connectedComponentsWithStats(beside, connectivity=8)[2][1:]
-        if pieces[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(initial=0) < SPECK_SHARE * max(response.shape):
-            return np.zeros_like(response)
-    levels = response[rules > 0]
-    if levels.size == 0:
+    if lines_along + lines_across == 0:
         return response
-    level = float(np.percentile(levels, 30.0))
-    ink = float(np.percentile(response[standing_out > 0], 99.0))
+    beside = response[(standing_out > 0) & (cv2.dilate(rules, np.ones((3, 3), np.uint8)) == 0)]
+    if beside.size < SPECK_SHARE * max(response.shape):
+        return np.zeros_like(response) if lines_along + lines_across >= LEAST_RULES else response
+    level = float(np.percentile(response[rules > 0], 30.0))
+    ink = float(np.percentile(beside, 95.0))
     if level > RULE_CONTRAST * ink:
         return response
     return np.where((rules > 0) & (response < (level + ink) / 2), np.float32(0.0), response)

@@ -1,6 +1,8 @@
 """The entry point: binds settings, application and server. Run it with `python -m app.main`."""
 
+import logging
 import sys
+import warnings
 from typing import Final
 
 import uvicorn
@@ -33,10 +35,15 @@ def application() -> FastAPI:
 def main() -> None:
     """Serve until told to stop."""
     settings = settings_from_environment()
+    # What clients send must not fill the log.
+    warnings.filterwarnings("ignore", module="PIL")
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     uvicorn.run(
         create_app(settings),
         host=settings.host,
         port=settings.port,
+        # httptools drops the body of requests that offer to upgrade to HTTP/2, as curl and Java's client do.
+        http="h11",
         lifespan="on",
         access_log=False,
         server_header=False,

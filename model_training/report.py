@@ -162,7 +162,7 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
         "## Use and limits",
         "",
         "Made to read one handwritten digit in a picture. Shown something else it still names the digit that resembles "
-        "it most: mind the verdict, which calls most letters and scribbles no digit.",
+        "it most: mind the verdict and the confidence.",
         "",
     ]
     return "\n".join(lines)
