@@ -44,6 +44,7 @@ def main() -> None:
         port=settings.port,
         # httptools drops the body of requests that offer to upgrade to HTTP/2, as curl and Java's client do.
         http="h11",
+        ws="none",
         lifespan="on",
         access_log=False,
         server_header=False,

