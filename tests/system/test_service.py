@@ -32,7 +32,7 @@ PROBLEM = "application/problem+json"
 def sheet() -> Image.Image:
     """A real seven as a phone would see it: large, dark on light paper, not in the middle."""
     pictures, labels = mnist_data()
-    seven = Image.fromarray(255 - pictures[labels == 7][3].reshape(28, 28).astype(np.uint8))
+    seven = Image.fromarray(255 - pictures[labels == 7][0].reshape(28, 28).astype(np.uint8))
     paper = Image.new("RGB", (640, 480), (235, 230, 220))
     ink = seven.resize((308, 308), Image.Resampling.BICUBIC)
     paper.paste(Image.new("RGB", ink.size, (30, 30, 70)), (250, 90), ink.point(lambda level: 255 - level))
