@@ -1,6 +1,5 @@
 """The service over real HTTP, with the committed model and with one that was just trained."""
 
-import io
 import json
 import signal
 import socket
@@ -320,10 +319,3 @@ def test_interrupt_stops_the_service() -> None:
 def test_settings_have_defaults_for_everything() -> None:
     """The service needs no configuration; its default model is the committed one."""
     assert Settings().model == PROJECT_FOLDER / "artifacts" / "default"
-
-
-def test_tests_pictures_are_real_files(sheet: Image.Image) -> None:
-    """The encodings posted above are what they are called: Pillow's or libheif's own magic finds them again."""
-    for image_format in FORMATS:
-        with Image.open(io.BytesIO(encode(sheet, image_format))) as image:
-            assert image.format == image_format
