@@ -64,6 +64,9 @@ _UPRIGHT: Final = {
 _FULL_SCALES: Final = (1.0, 255.0, 65535.0)
 """Whites of float, 8-bit and 16-bit samples."""
 
+_COLOUR_GAIN: Final = 2
+"""So many times the contrast of the luma makes a single colour worth more than all together."""
+
 _LARGEST_SAMPLE: Final = 1e30
 """Of a float picture; averages of larger ones would overflow."""
 
@@ -147,7 +150,7 @@ def decode(upload: Upload) -> Picture:
         image.load()
         orientation = _orientation(image)
         image = _reduced(_eight_bit(image))
-        grey = _flattened(image) if image.has_transparency_data else image.convert("L")
+        grey = _flattened(image) if image.has_transparency_data else _grey(image)
     except _DAMAGE as error:
         message = "The picture is damaged or ends early. Save the picture again and resend it."
         raise DamagedPictureError(message) from error
@@ -231,6 +234,16 @@ def _reduced(image: Image.Image) -> Image.Image:
     """Shrink by a whole factor while the longer side keeps at least WORKING_SIDE pixels."""
     factor = max(image.size) // WORKING_SIDE
     return image.reduce(factor) if factor > 1 else image
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Luma, or where it shows next to nothing the one colour that shows more: red ink on brown paper, say."""
+    luma = image.convert("L")
+    if image.mode != "RGB":
+        return luma
+    contrasts = np.ptp(np.asarray(image.getextrema()), axis=1)
+    strongest = int(contrasts.argmax())
+    return image.getchannel(strongest) if contrasts[strongest] > _COLOUR_GAIN * np.ptp(luma.getextrema()) else luma
 
 
 def _flattened(image: Image.Image) -> Image.Image:

@@ -263,6 +263,23 @@ class TestOrientation:
         assert difference(picture_of(pictures.encode(pictures.seven(), "PNG", exif=exif)), pictures.seven()) == 0.0
 
 
+class TestColours:
+    @pytest.mark.parametrize(("ink", "ground"), [((178, 30, 20), (110, 75, 50)), ((20, 110, 20), (200, 25, 20))])
+    def test_colours_of_the_same_lightness(self, ink: tuple[int, int, int], ground: tuple[int, int, int]) -> None:
+        """Ink that differs from its paper in colour only is still seen."""
+        shape = pictures.seven(ink=255, ground=0)
+        scene = Image.new("RGB", shape.size, ground)
+        scene.paste(Image.new("RGB", shape.size, ink), mask=shape)
+        seen = picture_of(pictures.encode(scene, "PNG")).pixels
+        assert int(seen.max()) - int(seen.min()) >= 60
+
+    def test_usual_colours_become_luma(self) -> None:
+        """Blue ink on white paper is as dark as it looks."""
+        scene = Image.new("RGB", (60, 60), "white")
+        scene.paste((30, 30, 160), (20, 10, 40, 50))
+        assert np.array_equal(picture_of(pictures.encode(scene, "PNG")).pixels, np.asarray(scene.convert("L")))
+
+
 class TestTransparency:
     @staticmethod
     def drawing(stroke: int, hidden: int) -> Image.Image:
