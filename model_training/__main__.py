@@ -31,6 +31,7 @@ def train(
     force: Annotated[bool, typer.Option(help="Publish also what is worse than the published model.")] = False,
 ) -> None:
     """Train a recipe, measure the result and publish it; resumes where an interrupted training ended."""
+    from model_training.evaluation import DisagreementError
     from model_training.publishing import GateError, publish_trained
     from model_training.training import train as fit
 
@@ -39,7 +40,7 @@ def train(
         dataset = load_dataset(chosen.source, mnist)
         trained = fit(chosen, dataset, artifacts / TRAINING_FOLDER / chosen.name)
         folder = publish_trained(chosen, dataset, trained, artifacts, force=force)
-    except (DataError, GateError, ArtifactError, PermissionError) as error:
+    except (DataError, GateError, ArtifactError, DisagreementError, FloatingPointError, PermissionError) as error:
         raise _failed(error) from error
     typer.echo(f"Published {folder}")
     evaluation = load_model(folder).evaluation
