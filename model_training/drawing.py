@@ -56,7 +56,7 @@ def _ink(strokes: list[Points], random: Random) -> npt.NDArray[np.uint8]:
     waves = random.normal(0.0, 0.018, (2, 2, 2))
     phases = random.uniform(0.0, 2 * np.pi, (2, 2, 2))
     canvas = np.zeros((CANVAS, CANVAS), np.uint8)
-    pen = random.uniform(0.03, 0.1) if random.random() < 0.5 else random.uniform(0.1, 0.26)
+    pen = random.uniform(0.03, 0.1) if random.random() < 0.7 else random.uniform(0.1, 0.24)
     size = CANVAS * random.uniform(0.5, 0.72)
     for stroke in strokes:
         points = (_dense(stroke) - 0.5) @ shape.T
@@ -100,9 +100,6 @@ def _joined(*parts: Points) -> Points:
 
 def _zero(random: Random) -> list[Points]:
     start = random.uniform(-150, -30)
-    if random.random() < 0.12:  # left open, on the right as a rule
-        reach = random.uniform(215, 325)
-        return [_arc(0.5, 0.5, random.uniform(0.45, 0.9), 1.0, 180 - reach / 2, 180 + reach / 2)]
     strokes = [_arc(0.5, 0.5, random.uniform(0.45, 1.0), 1.0, start, start + random.uniform(325, 385))]
     if random.random() < 0.25:
         reach = random.uniform(0.2, 0.45)

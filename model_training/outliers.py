@@ -94,36 +94,25 @@ def _scribble(_: Digits, random: Random) -> Canvas:
     steps = np.linspace(0, len(corners) - 1, 120)
     line = np.stack([np.interp(steps, np.arange(len(corners)), corners[:, axis]) for axis in range(2)], axis=1)
     line = np.asarray(cv2.blur(line, (1, int(random.choice([1, 7, 15])))))
-    _polyline(canvas, line, int(random.integers(2, 9)))
-    return canvas
-
-
-def _cursive(_digits: Digits, random: Random) -> Canvas:
-    """A few curved strokes beside and across each other, as the characters of other scripts have them."""
-    canvas = np.zeros((CANVAS, CANVAS), np.uint8)
-    pen = int(random.integers(3, 9))
-    for _ in range(int(random.integers(2, 5))):
-        corners = random.uniform(14, CANVAS - 14, (int(random.integers(3, 6)), 2))
-        steps = np.linspace(0, len(corners) - 1, 60)
-        line = np.stack([np.interp(steps, np.arange(len(corners)), corners[:, axis]) for axis in range(2)], axis=1)
-        line = np.asarray(cv2.blur(line, (1, 15), borderType=cv2.BORDER_REPLICATE))
-        _polyline(canvas, line, pen)
+    _polyline(canvas, line, random)
     return canvas
 
 
 def _crossing(_digits: Digits, random: Random) -> Canvas:
     canvas = np.zeros((CANVAS, CANVAS), np.uint8)
     for _ in range(int(random.integers(3, 7))):
-        _polyline(canvas, random.uniform(16, CANVAS - 16, (2, 2)), int(random.integers(2, 9)))
+        _polyline(canvas, random.uniform(16, CANVAS - 16, (2, 2)), random)
     if random.random() < 0.3:
         centre = tuple(int(place) for place in random.integers(30, CANVAS - 30, 2))
         cv2.circle(canvas, centre, int(random.integers(8, 24)), 255, 3, cv2.LINE_AA)
     return canvas
 
 
-def _polyline(canvas: Canvas, line: npt.NDArray[np.float64], pen: int) -> None:
+def _polyline(canvas: Canvas, line: npt.NDArray[np.float64], random: Random) -> None:
     points = np.rint(line * 16).astype(np.int32)
-    cv2.polylines(canvas, [points], isClosed=False, color=255, thickness=pen, lineType=cv2.LINE_AA, shift=4)
+    cv2.polylines(
+        canvas, [points], isClosed=False, color=255, thickness=int(random.integers(2, 9)), lineType=cv2.LINE_AA, shift=4
+    )
 
 
 def _texture(_: Digits, random: Random) -> Canvas:
@@ -163,8 +152,6 @@ _KINDS: Final[tuple[Callable[[Digits, Random], Canvas], ...]] = (
     _glyph,
     _glyph,
     _glyph,
-    _cursive,
-    _cursive,
     _scribble,
     _crossing,
     _texture,

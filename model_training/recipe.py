@@ -72,9 +72,9 @@ RECIPES: Final[Mapping[RecipeName, Recipe]] = MappingProxyType(
                 cosine=True,
                 input_scale=1 / 255,
                 augment=True,
-                drawn_share=0.18,
+                drawn_share=0.15,
                 corrupted_share=0.15,
-                outlier_share=0.14,
+                outlier_share=0.12,
                 label_smoothing=0.0,
             ),
             Recipe(
