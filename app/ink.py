@@ -224,6 +224,8 @@ def _rules(standing_out: Mask) -> tuple[Mask, int]:
     # A rule that leans a little climbs from row to row: runs are looked for in bands of three rows.
     band = cv2.dilate(standing_out, np.ones((3, 1), np.uint8))
     runs = cv2.morphologyEx(band, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
+    if not runs.any():
+        return np.zeros_like(standing_out), 0
     _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
     spans = stats[:, cv2.CC_STAT_WIDTH] >= RULE_SPAN * width
     spans[0] = False
