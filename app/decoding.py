@@ -222,7 +222,8 @@ def _reduced_deep(deep: Samples) -> Samples:
     """As `_reduced`, for samples that Pillow cannot average; what is no number becomes black."""
     factor = max(deep.shape) // WORKING_SIDE
     if deep.dtype.kind == "f":
-        deep = np.clip(np.nan_to_num(deep, nan=0.0, posinf=0.0, neginf=0.0), -_LARGEST_SAMPLE, _LARGEST_SAMPLE)
+        deep = np.nan_to_num(deep, nan=0.0, posinf=0.0, neginf=0.0)
+        np.clip(deep, -_LARGEST_SAMPLE, _LARGEST_SAMPLE, out=deep)
     if factor <= 1:
         return deep
     native: Samples = deep.astype(np.uint16 if deep.dtype.itemsize == 2 else np.float32, copy=False)
