@@ -14,5 +14,8 @@ BOX: Final = 20
 LABELS: Final = tuple(range(10))
 """The digit that each of the model's probabilities belongs to, in order."""
 
+MAX_PIXELS: Final = 50_000_000
+"""Most pixels (width times height) of a picture, unless a setting says otherwise; phones take 12 to 50 million."""
+
 INPUT_SHAPE: Final = (SIDE, SIDE, 1)
 """Shape of one prepared picture; the model takes uint8 arrays of shape (n, *INPUT_SHAPE), white ink on black."""

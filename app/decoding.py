@@ -145,7 +145,7 @@ def decode(upload: Upload) -> Picture:
     """
     try:
         image = upload.image
-        shrink = max(1, max(image.size) // WORKING_SIDE)
+        shrink = _shrink_factor(image.size)
         image.draft(None, (max(1, image.width // shrink), max(1, image.height // shrink)))
         image.load()
         orientation = _orientation(image)
@@ -220,20 +220,24 @@ def _scaled(deep: Samples) -> GreyPixels:
 
 def _reduced_deep(deep: Samples) -> Samples:
     """As `_reduced`, for samples that Pillow cannot average; what is no number becomes black."""
-    factor = max(deep.shape) // WORKING_SIDE
+    factor = _shrink_factor(deep.shape)
     if deep.dtype.kind == "f":
         deep = np.nan_to_num(deep, nan=0.0, posinf=0.0, neginf=0.0)
         np.clip(deep, -_LARGEST_SAMPLE, _LARGEST_SAMPLE, out=deep)
-    if factor <= 1:
+    if factor == 1:
         return deep
     native: Samples = deep.astype(np.uint16 if deep.dtype.itemsize == 2 else np.float32, copy=False)
     size = (max(1, deep.shape[1] // factor), max(1, deep.shape[0] // factor))
     return np.asarray(cv2.resize(native, size, interpolation=cv2.INTER_AREA))
 
 
+def _shrink_factor(shape: tuple[int, ...]) -> int:
+    """The whole factor to shrink by so that the longer side keeps at least WORKING_SIDE pixels."""
+    return max(1, max(shape) // WORKING_SIDE)
+
+
 def _reduced(image: Image.Image) -> Image.Image:
-    """Shrink by a whole factor while the longer side keeps at least WORKING_SIDE pixels."""
-    factor = max(image.size) // WORKING_SIDE
+    factor = _shrink_factor(image.size)
     return image.reduce(factor) if factor > 1 else image
 
 

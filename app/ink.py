@@ -123,7 +123,7 @@ def _ink_response(grey: Grey) -> tuple[Response, bool]:
         ground = _local_ground(grey, dark)
         # Closing finds the brightest of the paper's grain, opening the darkest.
         ground += np.median(picture - ground)
-        noise = 1.4826 * float(np.median(np.abs(picture - ground)))
+        noise = _robust_deviation(picture - ground)
         sides.append(_standing_out(picture, ground, noise, dark))
     dark = _stroke_likeness(sides[0]) >= _stroke_likeness(sides[1])
     return sides[0 if dark else 1], dark
@@ -169,8 +169,7 @@ def _smooth_ground(grey: Grey) -> tuple[Response, float]:
     fit[0] = np.median(values)
     for _ in range(4):
         residual = values - basis @ fit
-        noise = 1.4826 * float(np.median(np.abs(residual)))
-        weights = 1.0 / (1.0 + (residual / (2.0 * max(noise, 1.0))) ** 2)
+        weights = 1.0 / (1.0 + (residual / (2.0 * max(_robust_deviation(residual), 1.0))) ** 2)
         weighted = basis * weights[:, None]
         normal = weighted.T @ basis + 1e-6 * np.eye(len(fit))
         fit = np.asarray(np.linalg.solve(normal, weighted.T @ values), np.float64)
@@ -179,6 +178,11 @@ def _smooth_ground(grey: Grey) -> tuple[Response, float]:
     x = np.linspace(0.0, 1.0, width, dtype=np.float32)[None, :]
     y = np.linspace(0.0, 1.0, height, dtype=np.float32)[:, None]
     return (constant + (x1 + x2 * x) * x) + (y1 + y2 * y) * y + (xy * y) * x, rest
+
+
+def _robust_deviation(residual: npt.NDArray[np.floating]) -> float:
+    """The standard deviation of what is normal in a residual, from its median absolute deviation."""
+    return 1.4826 * float(np.median(np.abs(residual)))
 
 
 def _quadratic(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

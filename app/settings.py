@@ -7,6 +7,8 @@ from typing import Annotated, Final
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.contract import MAX_PIXELS
+
 ENVIRONMENT_PREFIX: Final = "DIGITS_"
 
 PROJECT_FOLDER: Final = Path(__file__).parent.parent
@@ -25,7 +27,7 @@ class Settings(BaseSettings):
     max_bytes: Annotated[int, Field(description="Largest picture accepted, in bytes.", ge=1024, le=2**30)] = 16 * 2**20
     max_pixels: Annotated[
         int, Field(description="Most pixels (width times height) of a picture.", ge=28 * 28, le=89_478_485)
-    ] = 50_000_000
+    ] = MAX_PIXELS
     pool_threads: Annotated[
         int, Field(description="Threads that read pictures too large for the event loop.", ge=1, le=256)
     ] = max(1, os.cpu_count() or 1)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.artifact import Score
+from app.artifact import Score, read_artifact
 from app.errors import ArtifactError
 from app.loading import load_model
 from model_training.data import DataError, load_dataset
@@ -43,7 +43,7 @@ def train(
     except (DataError, GateError, ArtifactError, DisagreementError, FloatingPointError, PermissionError) as error:
         raise _failed(error) from error
     typer.echo(f"Published {folder}")
-    evaluation = load_model(folder).evaluation
+    evaluation = read_artifact(folder).evaluation
     assert evaluation is not None
     _print_scores({"test": evaluation.test, "validation": evaluation.validation})
 

@@ -13,7 +13,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from app.artifact import DigitScore, Evaluation, Score, Thresholds
 from app.classifier import Classifier
-from app.contract import LABELS
+from app.contract import LABELS, MAX_PIXELS
 from app.decoding import open_upload
 from app.errors import PictureError
 from app.judgement import judge
@@ -24,9 +24,6 @@ from model_training.training import History
 
 Probabilities = npt.NDArray[np.float32]
 """float32 (n, 10), in digit order."""
-
-MAX_PIXELS: Final = 50_000_000
-"""The most pixels of a picture in a folder of real ones, as in the service's default setting."""
 
 _DIGIT_NAMES: Final = frozenset(map(str, LABELS))
 
@@ -134,12 +131,12 @@ def evaluate_folder(model: Model, folder: Path) -> list[RealSet]:
         for file, label in files:
             reading = _reading(model.classifier, file.read_bytes())
             is_rejected = reading is None or _is_rejected(reading, model.metadata.thresholds)
-            answer = "refused" if reading is None else f"read {reading.digit}"
-            is_right = is_rejected if label not in _DIGIT_NAMES else answer == f"read {label}"
+            is_read = reading is not None and str(reading.digit) == label
+            is_right = is_read if label in _DIGIT_NAMES else is_rejected
             rejected += is_rejected
             right += is_right
             if not is_right:
-                mistakes.append((file, answer))
+                mistakes.append((file, "refused" if reading is None else f"read {reading.digit}"))
         sets.append(RealSet(home.name, score(right, len(files)), score(rejected, len(files)), tuple(mistakes)))
     return sets
 

@@ -22,7 +22,7 @@ from app.artifact import (
 from app.classifier import Classifier
 from app.compilation import compile_model
 from app.errors import ArtifactError
-from app.loading import load_model
+from app.loading import Model, load_model
 from model_training.data import Dataset
 from model_training.evaluation import accuracy, evaluate
 from model_training.network import build_network
@@ -43,7 +43,7 @@ def publish_trained(recipe: Recipe, dataset: Dataset, trained: Trained, root: Pa
 
     Args:
         recipe: what was trained.
-        dataset: what it was trained on; its test digits are read once, after the model has passed the gate.
+        dataset: what it was trained on; its test labels are read once, after the model has passed the gate.
         trained: the network and its history.
         root: the folder of all published models.
         force: publish also what is worse than the published model.
@@ -62,12 +62,10 @@ def publish_trained(recipe: Recipe, dataset: Dataset, trained: Trained, root: Pa
         compiled = compile_model(
             folder / MODEL_FILE, recipe.name, pictures=dataset.test.pictures, training=_facts(recipe, dataset)
         )
-        (folder / TWIN_FILE).write_bytes(compiled.twin)
         validation = Classifier(compiled.twin).classify(dataset.validation.pictures)
         thresholds = choose_thresholds(validation, dataset.validation.labels)
         metadata = compiled.metadata.model_copy(update={"thresholds": thresholds})
-        (folder / METADATA_FILE).write_text(metadata.model_dump_json(indent=1))
-        model = load_model(folder)
+        model = _complete(folder, compiled.twin, metadata)
         if not force:
             _gate(accuracy(validation, dataset.validation), _published(root / recipe.name), dataset)
         evaluation, probabilities = evaluate(model, dataset, trained.history)
@@ -88,12 +86,17 @@ def publish_compiled(path: Path, name: str, root: Path) -> Path:
     def write(folder: Path) -> Metadata:
         compiled = compile_model(path, name)
         (folder / MODEL_FILE).write_bytes(path.read_bytes())
-        (folder / TWIN_FILE).write_bytes(compiled.twin)
-        (folder / METADATA_FILE).write_text(compiled.metadata.model_dump_json(indent=1))
-        load_model(folder)
+        _complete(folder, compiled.twin, compiled.metadata)
         return compiled.metadata
 
     return publish(root, name, write)
+
+
+def _complete(folder: Path, twin: bytes, metadata: Metadata) -> Model:
+    """Put the twin and the metadata beside a saved model, and load the whole as the service does."""
+    (folder / TWIN_FILE).write_bytes(twin)
+    (folder / METADATA_FILE).write_text(metadata.model_dump_json(indent=1))
+    return load_model(folder)
 
 
 def _without_optimizer(recipe: Recipe, trained: Trained) -> keras.Model:

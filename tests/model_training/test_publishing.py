@@ -24,23 +24,23 @@ def trained(few_digits: Dataset, quick_recipe: Recipe, tmp_path_factory: pytest.
     return train(quick_recipe, few_digits, tmp_path_factory.mktemp("checkpoints"))
 
 
-def worse(trained: Trained, dataset: Dataset) -> Trained:
-    """The same network with another bias, which makes it answer with the rarest validation digit whatever it sees."""
+def answering(digit: int, trained: Trained) -> Trained:
+    """The same network with other weights, which make it answer with one digit whatever it sees."""
     network = keras.models.clone_model(trained.network)
     weights = [np.zeros_like(weight) for weight in trained.network.get_weights()]
-    rarest = int(np.bincount(dataset.validation.labels, minlength=10).argmin())
-    weights[-1][rarest] = 1.0
+    weights[-1][digit] = 1.0
     network.set_weights(weights)
     return dataclasses.replace(trained, network=network)
+
+
+def worse(trained: Trained, dataset: Dataset) -> Trained:
+    """A network that answers with the rarest validation digit."""
+    return answering(int(np.bincount(dataset.validation.labels, minlength=10).argmin()), trained)
 
 
 def better(trained: Trained, dataset: Dataset) -> Trained:
-    """The same network answering with the commonest validation digit."""
-    network = keras.models.clone_model(trained.network)
-    weights = [np.zeros_like(weight) for weight in trained.network.get_weights()]
-    weights[-1][int(np.bincount(dataset.validation.labels).argmax())] = 1.0
-    network.set_weights(weights)
-    return dataclasses.replace(trained, network=network)
+    """A network that answers with the commonest validation digit."""
+    return answering(int(np.bincount(dataset.validation.labels).argmax()), trained)
 
 
 def test_published_artifact_is_complete(
