@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from app.bands import banded_ground
 from app.errors import NoInkError
 
 Grey = npt.NDArray[np.uint8]
@@ -26,7 +27,7 @@ Response = npt.NDArray[np.float32]
 LEAST_CONTRAST: Final = 10.0
 """Ink that stands out by fewer grey levels is not ink."""
 
-NOISE_MULTIPLE: Final = 5.0
+NOISE_MULTIPLE: Final = 4.0
 """Ink stands out by at least this many standard deviations of the ground."""
 
 FRAME_PERCENTILE: Final = 70.0
@@ -37,6 +38,9 @@ FLAT_GROUND: Final = 8.0
 
 DARKEST_GROUND: Final = 40.0
 """A ground darker than this counts as this bright, so that the noise of night is not taken for ink."""
+
+DARK_PRIOR: Final = 2.0
+"""Dark ink must be this much less likely than light ink to be taken for ground: most people write dark on light."""
 
 GROUND_WINDOW: Final = 0.3
 """Window of the ground estimate, as a share of the shorter side: wider than strokes, narrower than shadows."""
@@ -65,6 +69,11 @@ FAINT_SHARE: Final = 0.5
 LEAST_PIECE: Final = 0.02
 """A separate piece of ink smaller than this share of the digit is a speck."""
 
+SPECK: Final = 0.08
+"""The same where there are many specks: dirt, or a noisy picture."""
+
+MANY_SPECKS: Final = 10
+
 NEAR: Final = 0.4
 """A separate piece belongs to the digit when it is no farther away than this share of the digit's length so far."""
 
@@ -79,6 +88,8 @@ cv2.setNumThreads(1)
 class Ink:
     """The ink of a digit."""
 
+    response: Response
+    """How far everything on the picture stands out from its ground."""
     strokes: Grey
     """The digit alone, white on black, with the soft edges of its strokes."""
     mask: Mask
@@ -99,7 +110,7 @@ def find_ink(grey: Grey) -> Ink:
     response, dark = _ink_response(grey)
     response = _without_rules(response)
     mask = _find_digit(_threshold(response))
-    return Ink(_stroke_picture(response, mask), mask, dark)
+    return Ink(response, _stroke_picture(response, mask), mask, dark)
 
 
 def mean_depth(mask: Mask) -> float:
@@ -112,43 +123,57 @@ def mean_depth(mask: Mask) -> float:
 def _ink_response(grey: Grey) -> tuple[Response, bool]:
     """How far each pixel stands out from the ground on the ink's side, and whether that side is the dark one."""
     picture = grey.astype(np.float32)
+    bands = banded_ground(grey)
+    if bands is not None:
+        # On a dark band ink may be light and on a light one dark.
+        dark, light = (_standing_out(picture, bands, 0.0, side) for side in (True, False))
+        response = np.maximum(_in_full_light(dark, bands), _in_full_light(light, 255.0 - bands))
+        return response, float(dark.sum()) >= float(light.sum())
     smooth, rest = _smooth_ground(grey)
     if rest <= FLAT_GROUND:
         residual = picture - smooth
         # Ink is the minority: the residuals' third moment points to its side.
         dark = float(np.vdot(residual * residual, residual)) < 0.0
-        return _standing_out(picture, smooth, rest, dark), dark
+        response = _standing_out(picture, smooth, rest, dark)
+        return (_in_full_light(response, smooth) if dark else response), dark
     sides = []
     for dark in (True, False):
         ground = _local_ground(grey, dark)
         # Closing finds the brightest of the paper's grain, opening the darkest.
         ground += np.median(picture - ground)
         noise = _robust_deviation(picture - ground)
-        sides.append(_standing_out(picture, ground, noise, dark))
-    dark = _stroke_likeness(sides[0]) >= _stroke_likeness(sides[1])
-    return sides[0 if dark else 1], dark
+        sides.append((_standing_out(picture, ground, noise, dark), ground))
+    lit = _in_full_light(*sides[0])
+    # In full light everything dark grows; the comparison is fair at the light of the paper's brighter parts.
+    light = float(np.percentile(sides[0][1], 75.0)) / 255.0
+    dark = DARK_PRIOR * light * light * _stroke_likeness(lit) >= _stroke_likeness(sides[1][0])
+    return (lit, True) if dark else (sides[1][0], False)
 
 
 def _standing_out(picture: Response, ground: Response, noise: float, dark: bool) -> Response:
-    """The response of one side, zero where it drowns in the ground's own variation.
-
-    Dark ink takes its share of the light there is, so its contrast is put in relation to the ground under it: ink in a
-    shadow counts like ink beside it.
-    """
+    """The response of one side, zero where it drowns in the ground's own variation."""
     residual = ground - picture if dark else picture - ground
     least = max(LEAST_CONTRAST, NOISE_MULTIPLE * noise)
-    response = np.where(residual >= least, residual, np.float32(0.0))
-    if dark:
-        response *= 255.0 / np.maximum(ground, DARKEST_GROUND)
-    return response
+    return np.where(residual >= least, residual, np.float32(0.0))
+
+
+def _in_full_light(response: Response, ground: Response) -> Response:
+    """Dark ink takes its share of the light there is: in relation to its ground, ink in a shadow counts like any.
+
+    Light ink on a dark band of the picture is the same upside down.
+    """
+    return np.asarray(response * (255.0 / np.maximum(ground, DARKEST_GROUND)), np.float32)
 
 
 def _stroke_likeness(response: Response) -> float:
-    """High for strong thin lines, low for the blobs of ground between them."""
+    """High for strong thin lines that reach far, low for the blobs of ground between them."""
     ceiling = float(response.max())
     if ceiling == 0.0:
         return 0.0
-    return float(np.vdot(response, response)) / mean_depth((response > ceiling / 2).astype(np.uint8)) ** 2
+    depth = mean_depth((response > ceiling / 2).astype(np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats((response > ceiling / 3).astype(np.uint8), connectivity=8)
+    reach = float(stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max())
+    return float(np.vdot(response, response)) * (reach / depth) ** 2
 
 
 def _smooth_ground(grey: Grey) -> tuple[Response, float]:
@@ -269,6 +294,7 @@ def _find_digit(ink: Mask) -> Mask:
     cut = (left == 0) | (top == 0) | (right == width) | (bottom == height)
     off_centre = np.hypot(centroids[1:, 0] / width - 0.5, centroids[1:, 1] / height - 0.5)
     main = int(np.argmax(extent * np.sqrt(area) * np.where(cut, 0.35, 1.0) * (1.0 - off_centre)))
+    least = LEAST_PIECE if (area < SPECK * area[main]).sum() < MANY_SPECKS else SPECK
     part = np.zeros(count - 1, bool)
     joining = np.zeros(count - 1, bool)
     joining[main] = True
@@ -279,7 +305,7 @@ def _find_digit(ink: Mask) -> Mask:
         reach = np.where(cut, NEAR_AT_EDGE, NEAR) * max(near_right - near_left, near_bottom - near_top)
         gap_x = np.maximum(np.maximum(near_left - right, left - near_right), 0)
         gap_y = np.maximum(np.maximum(near_top - bottom, top - near_bottom), 0)
-        joining = ~part & (area >= LEAST_PIECE * area[main]) & (np.hypot(gap_x, gap_y) < reach)
+        joining = ~part & (area >= least * area[main]) & (np.hypot(gap_x, gap_y) < reach)
     keep = np.concatenate([[False], part])
     return np.where(keep[labels], 255, 0).astype(np.uint8)
 

@@ -83,7 +83,7 @@ def normalize(picture: Grey) -> Digit:
     if _is_prepared(picture):
         box = Box(*_bounds(picture))
         return Digit(picture.reshape(INPUT_SHAPE), inverted=False, crop_box=box)
-    small = _shrink(picture)
+    small = shrink(picture)
     ink = find_ink(small)
     box = Box(*_bounds(ink.mask))
     pixels = _place(ink.strokes[box.top : box.bottom, box.left : box.right])
@@ -113,7 +113,8 @@ def _centre_of_mass(picture: Grey) -> tuple[float, float]:
     return moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
 
 
-def _shrink(picture: Grey) -> Grey:
+def shrink(picture: Grey) -> Grey:
+    """At most LONGEST_SIDE pixels on the longer side: uint8 (height, width)."""
     height, width = picture.shape
     scale = max(height, width) / LONGEST_SIDE
     if scale <= 1.0:

@@ -26,10 +26,16 @@ class Client:
         """GET a path."""
         return self.request("GET", path)
 
-    def predict(self, body: bytes | AsyncIterator[bytes], content_type: str | None = "image/png") -> httpx.Response:
+    def predict(
+        self,
+        body: bytes | AsyncIterator[bytes],
+        content_type: str | None = "image/png",
+        explain: str | None = None,
+    ) -> httpx.Response:
         """POST a body to /predict; an iterator is sent chunk by chunk, without its length."""
         headers = {} if content_type is None else {"content-type": content_type}
-        return self.request("POST", "/predict", content=body, headers=headers)
+        query = {} if explain is None else {"explain": explain}
+        return self.request("POST", "/predict", content=body, headers=headers, params=query)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send any request."""

@@ -48,6 +48,10 @@ def failing() -> Iterator[Client]:
     async def number(number: int) -> int:
         return number
 
+    @application.get("/flag/{flag}")
+    async def flag(flag: bool) -> bool:
+        return flag
+
     @application.get("/teapot")
     async def teapot() -> None:
         raise HTTPException(418, "short and stout", headers={"X-Pot": "tea"})
@@ -145,6 +149,12 @@ class TestAnswers:
         assert (problem.status, problem.code) == (422, "invalid_request")
         assert "path.number" in problem.detail
 
+    def test_invalid_flag(self, failing: Client) -> None:
+        """Where a flag is wrong, the problem says what to write."""
+        problem = problem_in(failing.get("/flag/maybe"))
+        assert (problem.status, problem.code) == (422, "invalid_request")
+        assert problem.detail == "path.flag: Write true or false."
+
     @pytest.mark.parametrize(("path", "named"), [("/unexpected", "/unexpected"), ("/before-routing", "?")])
     def test_unexpected_error(self, failing: Client, caplog: pytest.LogCaptureFixture, path: str, named: str) -> None:
         """A fault of the service is a 500 that tells the client nothing of its inside, and the log everything."""
@@ -165,6 +175,12 @@ class TestDocumentation:
         documented = problem_documentation(errors.NoInkError, errors.DamagedPictureError, errors.OverloadedError)
         assert set(documented) == {422, 503}
         assert "`no_ink` or `damaged_picture`" in documented[422]["description"]
+
+    def test_parameters_have_a_problem_of_their_own(self) -> None:
+        """A route with parameters documents what is said where one is of the wrong kind."""
+        documented = problem_documentation(errors.NoInkError, parameters=True)
+        assert "`no_ink` or `invalid_request`" in documented[422]["description"]
+        assert "invalid_request" not in problem_documentation(errors.NoInkError)[422]["description"]
 
     def test_every_documented_error_is_a_problem(self, client: Client) -> None:
         """In the OpenAPI document every error refers to the schema of a problem, which exists."""

@@ -1,10 +1,13 @@
 """The one road every picture takes: what is read is told in terms of the upright original."""
 
+import numpy as np
 import pytest
 
 from app.decoding import open_upload
 from app.errors import DamagedPictureError, NoInkError
+from app.explanation import explain
 from app.loading import Model
+from app.normalization import normalize
 from app.reading import Reading, read
 from tests import pictures
 
@@ -19,6 +22,18 @@ def test_answer_is_the_classifiers(tiny_model: Model) -> None:
     assert reading.probabilities.shape == (10,)
     assert reading.probabilities[reading.digit] == reading.probabilities.max()
     assert (reading.format, reading.width, reading.height, reading.inverted) == ("PNG", 120, 80, True)
+
+
+def test_evidence_is_gathered_on_request(tiny_model: Model) -> None:
+    """What the answer rests on is told where it was asked for, and changes nothing else."""
+    upload = open_upload(pictures.encode(pictures.seven(), "PNG"), 50_000_000)
+    plain = read(upload, tiny_model.classifier)
+    assert plain.evidence is None
+    upload = open_upload(pictures.encode(pictures.seven(), "PNG"), 50_000_000)
+    explained = read(upload, tiny_model.classifier, with_evidence=True)
+    pixels = normalize(pictures.pixels_of(pictures.seven())).pixels
+    assert explained.evidence == explain(pixels, plain.digit, tiny_model.classifier)
+    assert np.array_equal(explained.probabilities, plain.probabilities)
 
 
 def test_box_lies_in_the_upright_original(tiny_model: Model) -> None:

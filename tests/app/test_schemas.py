@@ -1,9 +1,9 @@
 """The answers' documentation is true."""
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from app.schemas import Prediction, Problem
+from app.schemas import Explanation, Prediction, Problem
 
 
 def test_example_is_an_answer() -> None:
@@ -22,6 +22,14 @@ def test_impossible_answers_are_refused(change: dict[str, object]) -> None:
         Prediction.model_validate(example | change)
 
 
-def test_every_field_of_a_problem_is_explained() -> None:
-    """The reference says of each field of a problem what it means."""
-    assert all(field.get("description") for field in Problem.model_json_schema()["properties"].values())
+@pytest.mark.parametrize("kind", [Problem, Explanation])
+def test_every_field_is_explained(kind: type[BaseModel]) -> None:
+    """The reference says of each field of a problem and of an explanation what it means."""
+    assert all(field.get("description") for field in kind.model_json_schema()["properties"].values())
+
+
+def test_pictures_in_an_explanation_are_declared() -> None:
+    """The reference says of both pictures that they are PNG files in base64."""
+    fields = Explanation.model_json_schema()["properties"]
+    for name in ("picture", "saliency"):
+        assert (fields[name]["contentEncoding"], fields[name]["contentMediaType"]) == ("base64", "image/png")

@@ -1,6 +1,8 @@
 """POST /predict: a picture in, its digit out, whichever way it is sent; every refusal is a problem."""
 
+import base64
 import dataclasses
+import io
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +18,11 @@ from app.admission import QUICK_BYTES, Pool
 from app.application import create_app
 from app.artifact import Thresholds
 from app.classifier import Classifier
+from app.decoding import decode, open_upload
 from app.errors import OverloadedError
+from app.explanation import METHOD, occlusion_saliency
 from app.loading import Model
+from app.normalization import normalize
 from app.problems import MEDIA_TYPE
 from app.routes.state import STATE_KEY, Service
 from app.schemas import Prediction
@@ -176,6 +181,77 @@ class TestAnswer:
         assert (preparation.width, preparation.height) == (120, 80)
 
 
+def png_in(text: str) -> pictures.Grey:
+    """The grey levels of a PNG file in base64."""
+    with Image.open(io.BytesIO(base64.b64decode(text, validate=True))) as image:
+        assert (image.format, image.mode) == ("PNG", "L")
+        return np.asarray(image)
+
+
+class TestExplanation:
+    @pytest.mark.parametrize("body", [SMALL, LARGE], ids=["quick", "slow"])
+    def test_shows_what_the_model_saw_and_where_it_looked(self, client: Client, tiny_model: Model, body: bytes) -> None:
+        """The picture is the prepared one; the map is its saliency for the digit, white at the peak."""
+        prediction = prediction_in(client.predict(body, explain="true"))
+        explanation = prediction.explanation
+        assert explanation is not None
+        pixels = normalize(decode(open_upload(body, 10**6)).pixels).pixels
+        assert np.array_equal(png_in(explanation.picture), pixels[..., 0])
+        expected = occlusion_saliency(pixels, prediction.digit, tiny_model.classifier)
+        assert explanation.saliency_peak_log_odds == pytest.approx(expected.max())
+        assert expected.max() > 0
+        shown = png_in(explanation.saliency)
+        assert shown.shape == (28, 28)
+        assert shown.max() == 255
+        assert shown == pytest.approx(expected * (255 / expected.max()), abs=0.51)
+        assert explanation.saliency_method == METHOD
+
+    def test_every_way_of_sending_is_explained(self, client: Client) -> None:
+        """As a form, as a body, under any name of truth: the explanation is the same."""
+        form = multipart(part(FIELD, SMALL, filename="seven.png"))
+        by_body = prediction_in(client.predict(SMALL, explain="true"))
+        assert by_body.explanation is not None
+        assert prediction_in(client.predict(form, multipart_type(), explain="true")) == by_body
+        assert prediction_in(client.predict(chunked(SMALL, 7), explain="1")) == by_body
+
+    @pytest.mark.parametrize("explain", [None, "false", "0"])
+    def test_only_on_request(self, client: Client, explain: str | None) -> None:
+        """Otherwise the explanation is null, and the answer is the same but for it."""
+        response = client.predict(SMALL, explain=explain)
+        assert response.json()["explanation"] is None
+        explained = prediction_in(client.predict(SMALL, explain="true"))
+        assert prediction_in(response) == explained.model_copy(update={"explanation": None})
+
+    @pytest.mark.parametrize("explain", ["maybe", "", "2"])
+    def test_neither_true_nor_false(self, client: Client, explain: str) -> None:
+        """Any other value is refused with a sentence that names the parameter and says what to write."""
+        response = client.predict(SMALL, explain=explain)
+        assert_problem(response, 422, "invalid_request")
+        assert response.json()["detail"] == "query.explain: Write true or false."
+
+    @pytest.mark.parametrize(
+        ("body", "status", "code"),
+        [
+            (b"no picture", 415, "unsupported_format"),
+            (b"", 422, "missing_picture"),
+            (pictures.encode(Image.new("L", (28, 28), 255), "PNG"), 422, "no_ink"),
+        ],
+        ids=["text", "empty", "blank"],
+    )
+    def test_refusals_stay(self, client: Client, body: bytes, status: int, code: str) -> None:
+        """What cannot be read cannot be explained, and is refused as ever."""
+        assert_problem(client.predict(body, explain="true"), status, code)
+
+    def test_parameter_is_documented(self, client: Client) -> None:
+        """The reference describes the parameter, and the problem that a wrong value ends with."""
+        operation = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
+        [parameter] = operation["parameters"]
+        assert (parameter["name"], parameter["in"], parameter["required"]) == ("explain", "query", False)
+        assert parameter["schema"]["type"] == "boolean"
+        assert "`true`" in parameter["description"]
+        assert "`invalid_request`" in operation["responses"]["422"]["description"]
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("body", "status", "code"),
@@ -285,6 +361,12 @@ class TestAdmission:
         response = busy.predict(body)
         assert_problem(response, 503, "overloaded")
         assert response.headers["retry-after"] == "1"
+
+    def test_explanations_are_slow(self, busy: Client) -> None:
+        """An explanation of a small picture needs the pool, which refuses it while the bare answer is given."""
+        assert_problem(busy.predict(SMALL, explain="true"), 503, "overloaded")
+        assert prediction_in(busy.predict(SMALL, explain="false"))
+        assert prediction_in(busy.predict(SMALL))
 
     def test_many_bytes_of_few_pixels(self, client: Client) -> None:
         """A file with few pixels and many bytes is read in the pool, with the same answer."""
