@@ -140,6 +140,14 @@ class DigitScore(_Record):
     recall: float
 
 
+class CorruptionScore(_Record):
+    """Accuracy on test digits that something befell."""
+
+    kind: Annotated[str, Field(description="What befell them.")]
+    strength: Annotated[float, Field(description="0 barely visible, 1 hard but readable for a person.")]
+    score: Score
+
+
 class Evaluation(_Record):
     """How well a published model reads, measured through the service's own classifier."""
 
@@ -154,6 +162,19 @@ class Evaluation(_Record):
     ]
     rejected: Annotated[Score | None, Field(description="Test digits called no digit.")] = None
     certain: Annotated[Score | None, Field(description="Right answers among the test digits called certain.")] = None
+    refused_others: Annotated[
+        Score | None, Field(description="Pictures made in code that show no digit, called no digit.")
+    ] = None
+    corrupted: Annotated[
+        tuple[CorruptionScore, ...], Field(description="Corrupted test digits read right; empty if not measured.")
+    ] = ()
+    peers: Annotated[
+        tuple[Score, ...],
+        Field(description="Validation accuracy of each network trained; the best of them was published."),
+    ] = ()
+    temperature: Annotated[
+        float | None, Field(description="What the published network's logits were divided by, fitted on validation.")
+    ] = None
     png: Annotated[Score, Field(description="Test digits whose PNG, sent through the whole input path, reads alike.")]
     history: Annotated[dict[str, tuple[float, ...]], Field(description="Training figures, one an epoch.")]
     training_seconds: float | None = None

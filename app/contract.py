@@ -2,7 +2,7 @@
 
 from typing import Final
 
-CONTRACT_VERSION: Final = 1
+CONTRACT_VERSION: Final = 2
 """Raised whenever the same upload would become different pixels; a model records the one it was trained for."""
 
 SIDE: Final = 28

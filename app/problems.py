@@ -26,6 +26,12 @@ PROBLEMS: Final[dict[type[errors.DigitsError], tuple[HTTPStatus, str]]] = {
 }
 """Status and stable code of every error a request can end with."""
 
+_INVALID_REQUEST: Final = (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request")
+"""What a parameter ends with that is not of its kind."""
+
+_WANTED: Final = {"bool_parsing": "Write true or false."}
+"""What to do instead, by pydantic's name of the mistake, where its own words do not tell."""
+
 _HEADERS: Final[dict[str, dict[str, str]]] = {
     # The rest of a body that is too large is not worth reading.
     "too_many_bytes": {"Connection": "close"},
@@ -43,11 +49,17 @@ def problem_response(status: HTTPStatus, code: str, detail: str, headers: dict[s
     )
 
 
-def problem_documentation(*kinds: type[errors.DigitsError]) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI description of the problems a route can answer with."""
+def problem_documentation(
+    *kinds: type[errors.DigitsError], parameters: bool = False
+) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI description of the problems a route can answer with.
+
+    Args:
+        kinds: what goes wrong in the route.
+        parameters: whether it takes any, which may be of the wrong kind.
+    """
     codes: dict[int, list[str]] = {}
-    for kind in kinds:
-        status, code = PROBLEMS[kind]
+    for status, code in [*(PROBLEMS[kind] for kind in kinds), *[_INVALID_REQUEST] * parameters]:
         codes.setdefault(int(status), []).append(code)
     return {
         status: {
@@ -81,8 +93,10 @@ async def _domain_error(_: Request, error: Exception) -> Response:
 
 async def _validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    detail = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
-    return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail)
+    detail = "; ".join(
+        f"{'.'.join(map(str, part['loc']))}: {_WANTED.get(part['type'], part['msg'])}" for part in error.errors()
+    )
+    return problem_response(*_INVALID_REQUEST, detail)
 
 
 async def _http_error(_: Request, error: Exception) -> Response:

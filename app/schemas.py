@@ -1,13 +1,16 @@
 """The answers, field by field: these classes are the API reference."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.artifact import Evaluation, Metadata
+from app.explanation import Method
 from app.judgement import Verdict
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+
+_PNG: Final[dict[str, JsonValue]] = {"contentEncoding": "base64", "contentMediaType": "image/png"}
 
 
 class _Answer(BaseModel):
@@ -47,6 +50,45 @@ class Candidate(_Answer):
     probability: Probability
 
 
+class Explanation(_Answer):
+    """What the digit rests on. The pictures are grey PNG files of 28x28 pixels in base64."""
+
+    picture: Annotated[
+        str,
+        Field(
+            description="What the model saw: the ink white on black, in MNIST's geometry.",
+            examples=["iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAAAAABXZoBI..."],
+            json_schema_extra=_PNG,
+        ),
+    ]
+    saliency: Annotated[
+        str,
+        Field(
+            description="Where the ink mattered: white where hiding it costs the digit most, black where that costs "
+            "nothing or there is no ink.",
+            examples=["iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAAAAABXZoBI..."],
+            json_schema_extra=_PNG,
+        ),
+    ]
+    saliency_peak_log_odds: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            description="What the brightest place stands for: how much the digit's log-odds, ln(p / (1 - p)), drop "
+            "when the ink there is hidden, in nats: at 2.3 the odds become ten times worse. Near 0 the map is black.",
+            examples=[5.1],
+        ),
+    ]
+    saliency_method: Annotated[
+        Method,
+        Field(
+            description="How the map was made: squares of black are laid over the ink one by one, and each pixel gets "
+            "the mean drop of the squares that cover it (Zeiler and Fergus, *Visualizing and understanding "
+            "convolutional networks*, 2014)."
+        ),
+    ]
+
+
 class Prediction(_Answer):
     """What the picture shows."""
 
@@ -68,6 +110,7 @@ class Prediction(_Answer):
                         "format": "JPEG",
                     },
                     "model": {"name": "default", "version": "20261122-1f0c2a9b"},
+                    "explanation": None,
                 }
             ]
         }
@@ -94,6 +137,7 @@ class Prediction(_Answer):
     ]
     preparation: Preparation
     model: ModelName
+    explanation: Annotated[Explanation | None, Field(description="Null unless the request says `explain=true`.")]
 
 
 class Health(_Answer):

@@ -29,7 +29,7 @@ class Settings(BaseSettings):
         int, Field(description="Most pixels (width times height) of a picture.", ge=28 * 28, le=89_478_485)
     ] = MAX_PIXELS
     pool_threads: Annotated[
-        int, Field(description="Threads that read pictures too large for the event loop.", ge=1, le=256)
+        int, Field(description="Threads for pictures that take too long for the event loop.", ge=1, le=256)
     ] = max(1, os.cpu_count() or 1)
     pool_capacity: Annotated[
         int, Field(description="Such pictures read or waiting at once; one more is answered with 503.", ge=1, le=10_000)

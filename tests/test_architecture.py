@@ -16,6 +16,7 @@ OPEN_TO_TRAINING = {
     "app.contract",
     "app.decoding",
     "app.errors",
+    "app.ink",
     "app.judgement",
     "app.loading",
     "app.normalization",
@@ -23,15 +24,15 @@ OPEN_TO_TRAINING = {
 }
 """The modules of the service that the training program may use: the input path and the artifact, no web."""
 
-FREE_OF_THE_WEB = OPEN_TO_TRAINING | {"app.admission", "app.ink", "app.settings", "app.schemas"}
+FREE_OF_THE_WEB = OPEN_TO_TRAINING | {"app.admission", "app.bands", "app.explanation", "app.settings", "app.schemas"}
 """Modules that know nothing of HTTP."""
 
 WEB_PACKAGES = {"fastapi", "starlette", "uvicorn", "python_multipart", "httptools"}
 
 LAYERS = [
-    {"app.contract", "app.errors"},
+    {"app.contract", "app.errors", "app.bands"},
     {"app.decoding", "app.ink", "app.artifact", "app.classifier", "app.settings"},
-    {"app.normalization", "app.judgement"},
+    {"app.normalization", "app.judgement", "app.explanation"},
     {"app.compilation", "app.reading", "app.admission", "app.uploads", "app.schemas"},
     {"app.loading", "app.problems"},
     {"app.routes.state"},
