@@ -1,8 +1,9 @@
-"""Digits drawn in code: the shapes that most of the world writes and MNIST's American writers of the 1990s did not.
+"""Digits made in code: the shapes that most of the world writes and MNIST's American writers of the 1990s did not.
 
-Ones with a flag or a foot, crossed sevens, slashed zeros, open and square fours, square sixes, nines with straight
-stems. Strokes are polylines in a unit square (x to the right, y down), jittered, drawn with a pen of random width and
-sent through the service's own preparation.
+Ones with a flag or a foot, crossed sevens, slashed and open zeros, open and square fours, square sixes, nines with
+straight stems. Half are drawn stroke by stroke: polylines in a unit square (x to the right, y down), jittered, with a
+pen of random width. Half are digits of free fonts, handwritten ones most of them, bent as a hand would. All go through
+the service's own preparation.
 """
 
 from collections.abc import Callable
@@ -16,11 +17,15 @@ from app.contract import INPUT_SHAPE, LABELS
 from app.errors import NoInkError
 from app.normalization import normalize
 from model_training.data import Digits
+from model_training.glyphs import TILE, digit_glyphs
 
 Points = npt.NDArray[np.float64]
 """float64 (n, 2): x and y."""
 
 Random = np.random.Generator
+
+Canvas = npt.NDArray[np.uint8]
+"""uint8 (CANVAS, CANVAS), white ink on black, before preparation."""
 
 CANVAS: Final = 96
 """Side of the drawing before preparation, in pixels."""
@@ -40,14 +45,42 @@ def draw_digits(count: int, seed: int) -> Digits:
 
 def _draw(label: int, random: Random) -> npt.NDArray[np.uint8]:
     while True:
+        canvas = _typed(label, random) if random.random() < 0.5 else _ink(_SHAPES[label](random), random)
         try:
-            return normalize(_ink(_SHAPES[label](random), random)).pixels
+            return normalize(canvas).pixels
         except NoInkError:  # pragma: no cover - a drawing that left the canvas; never seen, harmless
             continue
 
 
-def _ink(strokes: list[Points], random: Random) -> npt.NDArray[np.uint8]:
-    """Deform the strokes as a hand would and draw them white on black, uint8 (CANVAS, CANVAS)."""
+def _typed(label: int, random: Random) -> Canvas:
+    fonts = digit_glyphs()
+    return bent(fonts[random.integers(len(fonts)), label], random.uniform(0.0, 2.0), random)
+
+
+def bent(glyph: npt.NDArray[np.uint8], waver: float, random: Random) -> Canvas:
+    """A glyph as a hand might have written it: another slant, other proportions, wavering lines, another pen.
+
+    Args:
+        glyph: uint8 (TILE, TILE), white ink on black.
+        waver: standard deviation of the lines' displacement, in pixels of the canvas.
+        random: decides the rest.
+    """
+    margin = (CANVAS - TILE) // 2
+    canvas = np.pad(glyph, margin)
+    coarse = random.normal(0.0, waver, (5, 5, 2)).astype(np.float32)
+    field = cv2.resize(coarse, (CANVAS, CANVAS), interpolation=cv2.INTER_CUBIC)
+    y, x = np.indices((CANVAS, CANVAS), np.float32) - CANVAS / 2
+    angle, slant, stretch = random.normal(0, 0.08), random.normal(0, 0.15), random.uniform(0.8, 1.5)
+    from_x = stretch * np.cos(angle) * x - np.sin(angle) * y + slant * y + CANVAS / 2 + field[..., 0]
+    from_y = np.sin(angle) * x + np.cos(angle) * y + CANVAS / 2 + field[..., 1]
+    shaped = cv2.remap(canvas, from_x.astype(np.float32), from_y.astype(np.float32), cv2.INTER_LINEAR)
+    size = 2 * int(random.integers(0, 4)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    return np.asarray(cv2.dilate(shaped, kernel), np.uint8)
+
+
+def _ink(strokes: list[Points], random: Random) -> Canvas:
+    """Deform the strokes as a hand would and draw them."""
     slant = random.normal(0.0, 0.15)
     angle = random.normal(0.0, 0.07)
     stretch = random.uniform(0.6, 1.1)
@@ -56,7 +89,7 @@ def _ink(strokes: list[Points], random: Random) -> npt.NDArray[np.uint8]:
     waves = random.normal(0.0, 0.018, (2, 2, 2))
     phases = random.uniform(0.0, 2 * np.pi, (2, 2, 2))
     canvas = np.zeros((CANVAS, CANVAS), np.uint8)
-    pen = random.uniform(0.03, 0.1) if random.random() < 0.7 else random.uniform(0.1, 0.24)
+    pen = random.uniform(0.03, 0.1) if random.random() < 0.5 else random.uniform(0.1, 0.26)
     size = CANVAS * random.uniform(0.5, 0.72)
     for stroke in strokes:
         points = (_dense(stroke) - 0.5) @ shape.T
@@ -100,7 +133,8 @@ def _joined(*parts: Points) -> Points:
 
 def _zero(random: Random) -> list[Points]:
     start = random.uniform(-150, -30)
-    strokes = [_arc(0.5, 0.5, random.uniform(0.45, 1.0), 1.0, start, start + random.uniform(325, 385))]
+    turn = random.uniform(325, 385) if random.random() < 0.88 else random.uniform(270, 325)
+    strokes = [_arc(0.5, 0.5, random.uniform(0.4, 1.0), 1.0, start, start + turn)]
     if random.random() < 0.25:
         reach = random.uniform(0.2, 0.45)
         strokes.append(_line((0.5 + reach, 0.5 - reach), (0.5 - reach, 0.5 + reach)))

@@ -1,43 +1,25 @@
 """Pictures that are no digits, made in code: what the network learns to be unsure about.
 
-Outlier exposure (Hendrycks et al., 2019): the network is taught equal probabilities for letters and signs of the fonts
-that ship with Matplotlib, scribbles, crossed strokes, textures, joined and mirrored digits. Shapes that are a digit's
-twin in somebody's hand (O, l, Z, S, b, q, ...) are left out.
+Outlier exposure (Hendrycks et al., 2019): the network is taught equal probabilities for letters and signs of many
+scripts, scribbles, curls, crossed strokes, blots, textures, joined, mirrored and halved digits. Shapes that are a
+digit's twin in somebody's hand (O, l, Z, S, b, q, ...) are left out.
 """
 
-import string
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Final
 
 import cv2
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
 
-from app.contract import INPUT_SHAPE
+from app.contract import INPUT_SHAPE, SIDE
 from app.errors import NoInkError
 from app.normalization import normalize
 from model_training.data import Digits, Pictures
+from model_training.drawing import CANVAS, Canvas, bent
+from model_training.glyphs import other_glyphs
 
 Random = np.random.Generator
-Canvas = npt.NDArray[np.uint8]
-"""uint8 (height, width), white ink on black, before preparation."""
-
-CANVAS: Final = 96
-
-_TWINS: Final = frozenset("OoQDBCcIiJlLjSsZzBbGgqpPyYUuVvTtrafhn") | frozenset(
-    "ΟοΘθσδΒΙιΖζΠπτνυξφΦВРОоСсЗзбЧчЭэГгТтЬьЪъЫыр"
-)
-"""Letters that are some digit in some hand."""
-
-_GREEK: Final = "".join(map(chr, [*range(0x391, 0x3A2), *range(0x3A3, 0x3AA), *range(0x3B1, 0x3CA)]))
-_CYRILLIC: Final = "".join(map(chr, range(0x410, 0x450)))
-_SIGNS: Final = "#$%&*+=@<>~^{}§±÷∑∞∂√∫≈≠≤≥★♥♦♣♠☺☂✓✗→←↑↓©®¶"
-_GLYPHS: Final = sorted((set(string.ascii_letters + _GREEK + _CYRILLIC + _SIGNS)) - _TWINS)
-_FONTS: Final = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSans-Oblique.ttf", "DejaVuSansMono.ttf")
 
 
 def draw_outliers(digits: Digits, count: int, seed: int) -> Pictures:
@@ -62,30 +44,8 @@ def draw_outliers(digits: Digits, count: int, seed: int) -> Pictures:
 
 
 def _glyph(_: Digits, random: Random) -> Canvas:
-    canvas = Image.new("L", (CANVAS, CANVAS))
-    font = _font(str(random.choice(_FONTS)))
-    glyph = _GLYPHS[random.integers(len(_GLYPHS))]
-    ImageDraw.Draw(canvas).text((CANVAS / 2, CANVAS / 2), glyph, 255, font, anchor="mm")
-    return _bent(np.asarray(canvas, np.uint8), random)
-
-
-@cache
-def _font(name: str) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(Path(mpl.get_data_path()) / "fonts" / "ttf" / name), 64)
-
-
-def _bent(canvas: Canvas, random: Random) -> Canvas:
-    """As a hand might have written it: another slant, other proportions, another pen, wavering lines."""
-    coarse = random.normal(0.0, 3.5, (5, 5, 2)).astype(np.float32)
-    field = cv2.resize(coarse, (CANVAS, CANVAS), interpolation=cv2.INTER_CUBIC)
-    y, x = np.indices((CANVAS, CANVAS), np.float32) - CANVAS / 2
-    angle, slant, stretch = random.normal(0, 0.12), random.normal(0, 0.15), random.uniform(0.9, 1.5)
-    from_x = stretch * np.cos(angle) * x - np.sin(angle) * y + slant * y + CANVAS / 2 + field[..., 0]
-    from_y = np.sin(angle) * x + np.cos(angle) * y + CANVAS / 2 + field[..., 1]
-    bent = cv2.remap(canvas, from_x.astype(np.float32), from_y.astype(np.float32), cv2.INTER_LINEAR)
-    size = int(random.integers(1, 5))
-    change = cv2.dilate if random.random() < 0.6 else cv2.erode
-    return np.asarray(change(bent, np.ones((size, size), np.uint8)), np.uint8)
+    glyphs = other_glyphs()
+    return bent(glyphs[random.integers(len(glyphs))], random.uniform(0.0, 3.0), random)
 
 
 def _scribble(_: Digits, random: Random) -> Canvas:
@@ -96,6 +56,31 @@ def _scribble(_: Digits, random: Random) -> Canvas:
     line = np.asarray(cv2.blur(line, (1, int(random.choice([1, 7, 15])))))
     _polyline(canvas, line, random)
     return canvas
+
+
+def _curls(_: Digits, random: Random) -> Canvas:
+    """A few short smooth strokes, as letters of scripts nobody here can name."""
+    canvas = np.zeros((CANVAS, CANVAS), np.uint8)
+    pen = int(random.integers(2, 10))
+    for _stroke in range(int(random.integers(2, 5))):
+        corners = random.uniform(14, CANVAS - 14, (int(random.integers(3, 6)), 2))
+        steps = np.linspace(0, len(corners) - 1, 60)
+        line = np.stack([np.interp(steps, np.arange(len(corners)), corners[:, axis]) for axis in range(2)], axis=1)
+        line = np.asarray(cv2.blur(line, (1, 21)))
+        points = np.rint(line * 16).astype(np.int32)
+        cv2.polylines(canvas, [points], False, 255, pen, cv2.LINE_AA, 4)
+    return canvas
+
+
+def _blot(_: Digits, random: Random) -> Canvas:
+    """A filled shape, plain or shaded, as clothes and hands are."""
+    angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    radius = np.interp(np.linspace(0, 1, 64), np.linspace(0, 1, 9), random.uniform(12, 44, 9), period=1)
+    outline = CANVAS / 2 + radius[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    canvas = np.zeros((CANVAS, CANVAS), np.uint8)
+    cv2.fillPoly(canvas, [np.rint(outline).astype(np.int32)], 255)
+    shade = cv2.resize(random.uniform(0.3, 1.0, (3, 3)), (CANVAS, CANVAS), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(canvas * shade, 0, 255), np.uint8)
 
 
 def _crossing(_digits: Digits, random: Random) -> Canvas:
@@ -146,16 +131,39 @@ def _mirrored(digits: Digits, random: Random) -> Canvas:
             return np.pad(np.rot90(picture, int(random.choice([1, 3]))), 4)
 
 
+def _halved(digits: Digits, random: Random) -> Canvas:
+    """Digits cut through the middle, where what is left is no other digit."""
+    while True:
+        index = int(random.integers(len(digits)))
+        rows, columns = _NO_DIGITS_LEFT.get(int(digits.labels[index]), (slice(0), slice(0)))
+        half = digits.pictures[index, rows, columns, 0]
+        if half.size:
+            return np.pad(half, SIDE // 2)
+
+
 _NONE_IN_A_MIRROR: Final = frozenset({3, 4, 7})
 _NONE_ON_ITS_SIDE: Final = frozenset({3, 4, 5})
+_WHOLE: Final = slice(SIDE)
+_FIRST: Final = slice(SIDE // 2 - 1)
+_SECOND: Final = slice(SIDE // 2 + 1, SIDE)
+_NO_DIGITS_LEFT: Final = {
+    0: (_FIRST, _WHOLE),
+    2: (_SECOND, _WHOLE),
+    3: (_SECOND, _WHOLE),
+    4: (_WHOLE, _FIRST),
+    5: (_FIRST, _WHOLE),
+    8: (_WHOLE, _FIRST),
+}
+"""Which half of which digit: rows and columns."""
 _KINDS: Final[tuple[Callable[[Digits, Random], Canvas], ...]] = (
-    _glyph,
-    _glyph,
-    _glyph,
+    *([_glyph] * 5),
     _scribble,
+    *([_curls] * 2),
     _crossing,
+    _blot,
     _texture,
     _joined,
     _mirrored,
+    _halved,
 )
 """What is made, letters most often."""
