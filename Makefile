@@ -14,7 +14,7 @@ DEV := .venv/dev/bin
 SERVE_READY := .venv/serve/.ready
 DEV_READY := .venv/dev/.ready
 
-.PHONY: help serve train evaluate compile test check format lock docker docker-train clean
+.PHONY: help serve train evaluate compare compile test check format lock docker docker-train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ train: $(DEV_READY) ## train and publish a model (RECIPE=default|paper|smoke, MN
 
 evaluate: $(DEV_READY) ## measure the published model (RECIPE, MNIST=path, REAL=folder of SET/LABEL/FILE)
 	$(DEV)/python -m model_training evaluate --model artifacts/$(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(REAL),--real $(REAL))
+
+compare: $(DEV_READY) ## compare the published models with classical methods; takes minutes (MNIST=path, REAL=folder)
+	$(DEV)/python -m model_training compare $(if $(MNIST),--mnist $(MNIST)) $(if $(REAL),--real $(REAL))
 
 compile: $(DEV_READY) ## publish a saved Keras model of your own with its compiled twin (MODEL=path.keras, NAME=custom)
 	$(DEV)/python -m model_training compile $(MODEL) $(if $(NAME),--name $(NAME))

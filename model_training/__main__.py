@@ -1,4 +1,4 @@
-"""The command line: python -m model_training train | evaluate | compile."""
+"""The command line: python -m model_training train | evaluate | compare | compile."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,18 +7,21 @@ import typer
 
 from app.artifact import Score, read_artifact
 from app.errors import ArtifactError
-from app.loading import load_model
+from app.loading import Model, load_model
 from model_training.data import DataError, load_dataset
 from model_training.recipe import RECIPES, RecipeName
 
 Mnist = Annotated[
     Path | None, typer.Option(help="mnist.npz, or a folder with MNIST's four IDX files; downloaded when not given.")
 ]
+Real = Annotated[Path | None, typer.Option(help="Folder of real pictures: SET/LABEL/FILE.")]
 Artifacts = Annotated[Path, typer.Option(help="Folder of the published models.")]
 
 ARTIFACTS = Path(__file__).parent.parent / "artifacts"
 TRAINING_FOLDER = ".training"
 """Folder of the checkpoints, inside that of the published models."""
+EVALUATION_FOLDER = ".evaluation"
+"""Folder of the contact sheets, inside that of the published models; they show other people's pictures."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -52,11 +55,13 @@ def train(
 def evaluate(
     model: Annotated[Path, typer.Option(help="A published model: artifacts/NAME.")] = ARTIFACTS / "default",
     mnist: Mnist = None,
-    real: Annotated[Path | None, typer.Option(help="Folder of real pictures: SET/LABEL/FILE.")] = None,
+    real: Real = None,
+    artifacts: Artifacts = ARTIFACTS,
 ) -> None:
     """Measure a published model again: on its own test digits, and on real pictures if given."""
+    from model_training.doubt import classify_others, refused_others
     from model_training.evaluation import evaluate as measure
-    from model_training.evaluation import evaluate_folder
+    from model_training.robustness import mean_accuracy, measure_robustness
 
     try:
         loaded = load_model(model)
@@ -69,16 +74,60 @@ def evaluate(
     _print_scores({"test": evaluation.test, "validation": evaluation.validation, "test as PNG alike": evaluation.png})
     if evaluation.rejected is not None and evaluation.certain is not None:
         _print_scores({"test called no digit": evaluation.rejected, "right among certain": evaluation.certain})
+    if loaded.metadata.thresholds is not None:
+        refused = refused_others(classify_others(loaded, dataset.test), loaded.metadata.thresholds)
+        _print_scores({"made in code, called no digit": refused})
     typer.echo(f"expected calibration error on test: {evaluation.expected_calibration_error:.2%}")
+    corrupted = measure_robustness(loaded.classifier, dataset.test)
+    typer.echo(f"corrupted test digits, mean: {mean_accuracy(corrupted):.2%}")
+    _print_scores({f"{part.kind} {part.strength}": part.score for part in corrupted})
     if real is not None:
-        sets = evaluate_folder(loaded, real)
-        typer.echo("real pictures: digits read right, others rejected")
-        _print_scores({part.name: part.score for part in sets})
-        typer.echo("real pictures called no digit")
-        _print_scores({part.name: part.rejected for part in sets})
-        for part in sets:
-            for file, answer in part.mistakes:
-                typer.echo(f"  {file}: {answer}")
+        _evaluate_real(
+            loaded, real, artifacts / EVALUATION_FOLDER / f"{loaded.metadata.name}-{loaded.metadata.version}"
+        )
+
+
+def _evaluate_real(model: Model, real: Path, folder: Path) -> None:
+    from model_training.real_pictures import read_sets, real_calibration_error, rejected_by_label
+    from model_training.report import save_figure
+    from model_training.sheets import contact_sheet, most_uncertain, preparation_steps, worst_mistakes
+
+    sets = read_sets(model, real)
+    digits = [part for part in sets if part.is_of_digits]
+    others = [part for part in sets if not part.is_of_digits]
+    if digits:
+        typer.echo(f"real digits read right, mean of the sets: {sum(s.right.share for s in digits) / len(digits):.2%}")
+        _print_scores({part.name: part.right for part in digits})
+        typer.echo("real digits called no digit")
+        _print_scores({part.name: part.rejected for part in digits})
+        typer.echo(f"expected calibration error on real digits: {real_calibration_error(digits):.2%}")
+    for part in others:
+        typer.echo(f"{part.name}, called no digit")
+        _print_scores({"all": part.rejected, **rejected_by_label(part)})
+    folder.mkdir(parents=True, exist_ok=True)
+    save_figure(contact_sheet(worst_mistakes(sets), "Worst mistakes"), folder / "mistakes.png")
+    save_figure(contact_sheet(most_uncertain(sets), "Least confident"), folder / "uncertain.png")
+    save_figure(preparation_steps(sets), folder / "preparation.png")
+    typer.echo(f"Contact sheets are in {folder}")
+
+
+@app.command()
+def compare(mnist: Mnist = None, real: Real = None, artifacts: Artifacts = ARTIFACTS) -> None:
+    """Compare the published networks with classical methods, and on real pictures both preparations; takes minutes."""
+    from model_training.comparison import compare as measure
+    from model_training.comparison import write_comparison, write_preparations
+
+    rows = []
+    try:
+        for row in measure(load_dataset("mnist", mnist), artifacts):
+            _print_scores({row.reader.name: row.clean, "  deformed": row.deformed})
+            rows.append(row)
+        folder = write_comparison(rows, artifacts)
+        if real is not None:
+            write_preparations(real, artifacts)
+    except (DataError, ArtifactError, PermissionError) as error:
+        raise _failed(error) from error
+    typer.echo(f"Written to {folder}")
 
 
 @app.command(name="compile")

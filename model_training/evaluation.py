@@ -1,8 +1,6 @@
 """Scores a published model through the classes that serve it, and through the whole input path."""
 
 import io
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -25,27 +23,12 @@ from model_training.training import History
 Probabilities = npt.NDArray[np.float32]
 """float32 (n, 10), in digit order."""
 
-_DIGIT_NAMES: Final = frozenset(map(str, LABELS))
-
 _CALIBRATION_BINS: Final = 15
 """As in Guo et al., On calibration of modern neural networks (2017)."""
 
 
 class DisagreementError(Exception):
     """The input path reads test digits otherwise than the arrays they came from."""
-
-
-@dataclass(frozen=True, slots=True)
-class RealSet:
-    """A folder of other people's pictures, as the whole input path reads them."""
-
-    name: str
-    score: Score
-    """Digits read right; of pictures that are no digits, those rejected."""
-    rejected: Score
-    """Pictures called no digit, or refused as blank or damaged."""
-    mistakes: tuple[tuple[Path, str], ...]
-    """Files read wrongly, and what was said of them."""
 
 
 def evaluate(model: Model, dataset: Dataset, history: History) -> tuple[Evaluation, Probabilities]:
@@ -56,9 +39,9 @@ def evaluate(model: Model, dataset: Dataset, history: History) -> tuple[Evaluati
     """
     test = model.classifier.classify(dataset.test.pictures)
     answers = test.argmax(axis=1)
+    readings = [read_file(model.classifier, _png(picture)) for picture in dataset.test.pictures]
     alike = sum(
-        _read(model.classifier, _png(picture)) == answer
-        for picture, answer in zip(dataset.test.pictures, answers, strict=True)
+        reading is not None and reading.digit == answer for reading, answer in zip(readings, answers, strict=True)
     )
     if alike != len(answers):
         raise DisagreementError(
@@ -86,6 +69,14 @@ def evaluate(model: Model, dataset: Dataset, history: History) -> tuple[Evaluati
         training_seconds=sum(history["seconds"]) if "seconds" in history else None,
     )
     return evaluation, test
+
+
+def read_file(classifier: Classifier, body: bytes) -> Reading | None:
+    """What the whole input path makes of a file; None where it refuses it as blank or damaged."""
+    try:
+        return read(open_upload(body, MAX_PIXELS), classifier)
+    except PictureError:
+        return None
 
 
 def accuracy(probabilities: Probabilities, digits: Digits) -> Score:
@@ -119,43 +110,6 @@ def expected_calibration_error(probabilities: Probabilities, labels: npt.NDArray
     bins = np.minimum((confidence * _CALIBRATION_BINS).astype(int), _CALIBRATION_BINS - 1)
     gaps = np.bincount(bins, weights=confidence - right, minlength=_CALIBRATION_BINS)
     return float(np.abs(gaps).sum() / len(labels))
-
-
-def evaluate_folder(model: Model, folder: Path) -> list[RealSet]:
-    """Read folder/SET/LABEL/FILE through the whole input path; a label that is not a digit names no digits."""
-    sets = []
-    for home in sorted(path for path in folder.iterdir() if path.is_dir()):
-        files = [(file, labelled.name) for labelled in sorted(home.iterdir()) for file in sorted(labelled.iterdir())]
-        rejected = right = 0
-        mistakes = []
-        for file, label in files:
-            reading = _reading(model.classifier, file.read_bytes())
-            is_rejected = reading is None or _is_rejected(reading, model.metadata.thresholds)
-            is_read = reading is not None and str(reading.digit) == label
-            is_right = is_read if label in _DIGIT_NAMES else is_rejected
-            rejected += is_rejected
-            right += is_right
-            if not is_right:
-                mistakes.append((file, "refused" if reading is None else f"read {reading.digit}"))
-        sets.append(RealSet(home.name, score(right, len(files)), score(rejected, len(files)), tuple(mistakes)))
-    return sets
-
-
-def _is_rejected(reading: Reading, thresholds: Thresholds | None) -> bool:
-    return thresholds is not None and judge(reading.probabilities, thresholds).verdict == "not_a_digit"
-
-
-def _read(classifier: Classifier, body: bytes) -> int | None:
-    reading = _reading(classifier, body)
-    return None if reading is None else reading.digit
-
-
-def _reading(classifier: Classifier, body: bytes) -> Reading | None:
-    """What the whole input path makes of a file; None where it refuses it."""
-    try:
-        return read(open_upload(body, MAX_PIXELS), classifier)
-    except PictureError:
-        return None
 
 
 def _png(picture: npt.NDArray[np.uint8]) -> bytes:

@@ -1,7 +1,7 @@
 """The networks of the recipes. Each takes uint8 (n, 28, 28, 1) and returns float32 probabilities (n, 10)."""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from app.contract import INPUT_SHAPE, LABELS
 from model_training.recipe import Recipe
@@ -14,6 +14,20 @@ def build_network(recipe: Recipe) -> keras.Model:
     return keras.Sequential(
         [keras.Input(INPUT_SHAPE, dtype="uint8", name="picture"), scaling, *hidden, _softmax()], name=recipe.network
     )
+
+
+def build_peers(recipe: Recipe) -> keras.Model:
+    """Build the recipe's networks side by side: uint8 (n, 28, 28, 1) -> float32 (n, peers, 10)."""
+    picture = keras.Input(INPUT_SHAPE, dtype="uint8", name="picture")
+    peers = [build_network(recipe) for _ in range(recipe.peers)]
+    for index, peer in enumerate(peers):
+        peer.name = f"peer_{index}"
+    return keras.Model(picture, ops.stack([peer(picture) for peer in peers], axis=1), name=f"{recipe.network}_peers")
+
+
+def peers_of(networks: keras.Model) -> tuple[keras.Model, ...]:
+    """The single networks in what `build_peers` built."""
+    return tuple(layer for layer in networks.layers if isinstance(layer, keras.Sequential))
 
 
 def _softmax() -> layers.Layer:

@@ -1,11 +1,14 @@
 """A trained network -> a published artifact, if it is good enough."""
 
 import platform
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 import keras
+import numpy as np
+from sklearn.metrics import log_loss
 
 from app.artifact import (
     EVALUATION_FILE,
@@ -21,13 +24,17 @@ from app.artifact import (
 )
 from app.classifier import Classifier
 from app.compilation import compile_model
+from app.contract import LABELS
 from app.errors import ArtifactError
 from app.loading import Model, load_model
-from model_training.data import Dataset
+from model_training.calibration import at_temperature, fit_temperature, fold_temperature
+from model_training.data import Dataset, Digits
+from model_training.doubt import classify_others, refused_others
 from model_training.evaluation import accuracy, evaluate
 from model_training.network import build_network
 from model_training.recipe import Recipe
 from model_training.report import write_report
+from model_training.robustness import measure_robustness
 from model_training.thresholds import choose_thresholds
 from model_training.training import Trained
 
@@ -58,7 +65,8 @@ def publish_trained(recipe: Recipe, dataset: Dataset, trained: Trained, root: Pa
     """
 
     def write(folder: Path) -> Metadata:
-        _without_optimizer(recipe, trained).save(folder / MODEL_FILE)
+        chosen = _choose(recipe, trained, dataset.validation)
+        chosen.network.save(folder / MODEL_FILE)
         compiled = compile_model(
             folder / MODEL_FILE, recipe.name, pictures=dataset.test.pictures, training=_facts(recipe, dataset)
         )
@@ -69,8 +77,13 @@ def publish_trained(recipe: Recipe, dataset: Dataset, trained: Trained, root: Pa
         if not force:
             _gate(accuracy(validation, dataset.validation), _published(root / recipe.name), dataset)
         evaluation, probabilities = evaluate(model, dataset, trained.history)
+        evaluation = evaluation.model_copy(update={"peers": chosen.peers, "temperature": chosen.temperature})
+        others = classify_others(model, dataset.test) if recipe.robust else None
+        if others is not None:
+            refused, corrupted = refused_others(others, thresholds), measure_robustness(model.classifier, dataset.test)
+            evaluation = evaluation.model_copy(update={"refused_others": refused, "corrupted": corrupted})
         (folder / EVALUATION_FILE).write_text(evaluation.model_dump_json(indent=1))
-        write_report(folder, metadata, evaluation, dataset.test, probabilities)
+        write_report(folder, metadata, evaluation, dataset.test, probabilities, others)
         return metadata
 
     return publish(root, recipe.name, write)
@@ -99,11 +112,30 @@ def _complete(folder: Path, twin: bytes, metadata: Metadata) -> Model:
     return load_model(folder)
 
 
-def _without_optimizer(recipe: Recipe, trained: Trained) -> keras.Model:
-    """The network as it answers; the optimizer's state would triple the file."""
-    bare = build_network(recipe)
-    bare.set_weights(trained.network.get_weights())
-    return bare
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The network to publish."""
+
+    network: keras.Model
+    temperature: float | None
+    peers: tuple[Score, ...]
+    """Validation accuracy of all."""
+
+
+def _choose(recipe: Recipe, trained: Trained, validation: Digits) -> _Chosen:
+    """Take the peer that reads most validation digits right, and of equals the one with the least loss."""
+    answers = [np.asarray(peer.predict(validation.pictures, batch_size=500, verbose=0)) for peer in trained.peers]
+    scores = tuple(accuracy(answer, validation) for answer in answers)
+    losses = [log_loss(validation.labels, at_temperature(answer, 1.0), labels=LABELS) for answer in answers]
+    best = max(range(len(answers)), key=lambda peer: (scores[peer].correct, -losses[peer]))
+    # The optimizer's state would triple the file.
+    network = build_network(recipe)
+    network.set_weights(trained.peers[best].get_weights())
+    if not recipe.calibrated:
+        return _Chosen(network, None, scores)
+    temperature = fit_temperature(answers[best], validation.labels)
+    fold_temperature(network, temperature)
+    return _Chosen(network, temperature, scores)
 
 
 def _gate(candidate: Score, published: Artifact | None, dataset: Dataset) -> None:

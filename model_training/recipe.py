@@ -37,6 +37,14 @@ class Recipe:
     outlier_share: float
     """Share that are no digits, to be unsure about, see `outliers`."""
     label_smoothing: float
+    peers: int
+    """How many networks are trained side by side, each from its own random weights; the best on validation is kept."""
+    lesson_share: float
+    """How much of each peer's target is what the others answer (deep mutual learning, Zhang et al., 2018)."""
+    calibrated: bool
+    """Whether the softmax is calibrated on the validation digits, see `calibration`."""
+    robust: bool
+    """Whether corrupted digits and pictures of no digits are part of its evaluation."""
     seed: int = 1
 
 
@@ -60,13 +68,17 @@ RECIPES: Final[Mapping[RecipeName, Recipe]] = MappingProxyType(
                 corrupted_share=0.0,
                 outlier_share=0.0,
                 label_smoothing=0.0,
+                peers=1,
+                lesson_share=0.0,
+                calibrated=False,
+                robust=False,
             ),
             Recipe(
                 name="default",
                 purpose="The model the service ships: reads digits from photographs, scans and drawings.",
                 network="compact",
                 source="mnist",
-                epochs=60,
+                epochs=80,
                 batch_size=100,
                 learning_rate=3e-3,
                 cosine=True,
@@ -76,6 +88,10 @@ RECIPES: Final[Mapping[RecipeName, Recipe]] = MappingProxyType(
                 corrupted_share=0.15,
                 outlier_share=0.12,
                 label_smoothing=0.0,
+                peers=3,
+                lesson_share=0.5,
+                calibrated=True,
+                robust=True,
             ),
             Recipe(
                 name="smoke",
@@ -92,6 +108,10 @@ RECIPES: Final[Mapping[RecipeName, Recipe]] = MappingProxyType(
                 corrupted_share=0.0,
                 outlier_share=0.0,
                 label_smoothing=0.0,
+                peers=1,
+                lesson_share=0.0,
+                calibrated=False,
+                robust=False,
             ),
         )
     }

@@ -1,5 +1,6 @@
 """What people look at: curves, confusion matrix, a sheet of the mistakes, and the model card."""
 
+import statistics
 from pathlib import Path
 from typing import Final
 
@@ -11,20 +12,34 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from app.artifact import Evaluation, Metadata, Score
+from app.artifact import Evaluation, Metadata, Score, Thresholds
 from app.contract import LABELS
+from app.judgement import pair_probability
 from model_training.data import Digits
+from model_training.doubt import coverage_curve, rejection_curve
+from model_training.robustness import mean_accuracy
 
 CURVES_FILE: Final = "curves.png"
 CONFUSION_FILE: Final = "confusion.png"
 MISTAKES_FILE: Final = "mistakes.png"
+DOUBT_FILE: Final = "doubt.png"
 CARD_FILE: Final = "MODEL_CARD.md"
 
 PAPER_RECIPE: Final = "paper"
+PAPER_TRAINING: Final = (0.9999, 1.0000, 1.0000, 1.0000, 1.0000)
+"""accuracy on the training digits after each of the five epochs of the paper's log."""
 PAPER_VALIDATION: Final = (0.9894, 0.9896, 0.9899, 0.9900, 0.9901)
 """val_accuracy after each of the five epochs of the paper's log; its loss shows that it began from trained weights."""
+
+_LIMITS: Final = (
+    "Not made for: several digits at once, digits crossed out, printed frames or lines that touch the digit, scripts "
+    "whose digits are not 0 to 9. Letters that are some digit in somebody's hand (O, l, S, Z, b, q, ...) are read as "
+    "that digit. Most of the handwriting it learnt from is American, of the 1990s; the shapes of other countries come "
+    "from digits drawn in code and from free fonts, not from people.",
+    "",
+)
 
 _MOST_MISTAKES: Final = 60
 _DPI: Final = 80
@@ -36,6 +51,7 @@ def write_report(
     evaluation: Evaluation,
     test: Digits,
     probabilities: npt.NDArray[np.float32],
+    others: npt.NDArray[np.float32] | None,
 ) -> None:
     """Write the plots and the model card of a model into its folder.
 
@@ -45,10 +61,13 @@ def write_report(
         evaluation: the model's.
         test: the digits it was measured on.
         probabilities: what it said about them, float32 (n, 10).
+        others: what it said about pictures of no digits, float32 (m, 10), if it was asked.
     """
-    _save(curves(evaluation), folder / CURVES_FILE)
-    _save(confusion(evaluation), folder / CONFUSION_FILE)
-    _save(mistakes(test, probabilities), folder / MISTAKES_FILE)
+    save_figure(curves(evaluation), folder / CURVES_FILE)
+    save_figure(confusion(evaluation), folder / CONFUSION_FILE)
+    save_figure(mistakes(test, probabilities), folder / MISTAKES_FILE)
+    if metadata.thresholds is not None:
+        save_figure(doubt(test, probabilities, others, metadata.thresholds), folder / DOUBT_FILE)
     (folder / CARD_FILE).write_text(model_card(metadata, evaluation))
 
 
@@ -103,6 +122,49 @@ def mistakes(test: Digits, probabilities: npt.NDArray[np.float32]) -> Figure:
     return figure
 
 
+def doubt(
+    test: Digits,
+    probabilities: npt.NDArray[np.float32],
+    others: npt.NDArray[np.float32] | None,
+    thresholds: Thresholds,
+) -> Figure:
+    """How honest the answers are: mistakes against coverage, false accepts against false rejects, reliability."""
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+    coverage, mistaken = coverage_curve(probabilities, test.labels)
+    left.plot(coverage, mistaken)
+    certain = float((probabilities.max(axis=1) >= thresholds.least_confidence).mean())
+    left.axvline(certain, color="gray", linestyle=":", label="called certain")
+    left.set(xlabel="Share answered, most confident first", ylabel="Share of mistakes", title="Mistakes by coverage")
+    left.yaxis.set_major_formatter(PercentFormatter(1.0))
+    left.legend()
+    if others is None:
+        middle.axis("off")
+    else:
+        digits, strangers = pair_probability(probabilities), pair_probability(others)
+        rejected, accepted = rejection_curve(digits, strangers)
+        middle.plot(rejected, accepted)
+        least = thresholds.least_pair_probability
+        chosen = float((digits < least).mean()), float((strangers >= least).mean())
+        middle.plot(*chosen, "o", color="black", label=f"chosen: {chosen[0]:.2%} and {chosen[1]:.2%}")
+        middle.set(xscale="symlog", xlim=(0, 0.1), ylim=(0, 0.5), title="Digits and pictures of no digits")
+        middle.set_xscale("symlog", linthresh=0.001)
+        middle.set(xlabel="False rejects: digits called none", ylabel="False accepts: others taken for digits")
+        middle.xaxis.set_major_formatter(PercentFormatter(1.0))
+        middle.yaxis.set_major_formatter(PercentFormatter(1.0))
+        middle.legend()
+    confidence, is_right = probabilities.max(axis=1), probabilities.argmax(axis=1) == test.labels
+    edges = np.quantile(confidence, np.linspace(0.0, 0.2, 7)[1:])
+    bins = np.searchsorted(edges, confidence)
+    count = np.bincount(bins)
+    right.plot(np.bincount(bins, confidence) / count, np.bincount(bins, is_right) / count, marker="o")
+    right.plot([0, 1], [0, 1], color="gray", linestyle=":")
+    right.set(xlim=(0.3, 1.01), ylim=(0.3, 1.01), xlabel="Mean confidence", ylabel="Share right")
+    right.set(title="Reliability of the least confident fifth")
+    for axes in (left, middle, right):
+        axes.grid(alpha=0.3)
+    return figure
+
+
 def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
     """The model card (Mitchell et al., 2019), as Markdown."""
     training = metadata.training
@@ -119,6 +181,7 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
         _row("test digits", evaluation.test),
         _row("validation digits", evaluation.validation),
         "",
+        *_peers(evaluation),
         *_verdicts(metadata, evaluation),
         f"Expected calibration error on the test digits: {evaluation.expected_calibration_error:.2%}. "
         f"As PNG files through the whole input path {evaluation.png.correct:,} of {evaluation.png.count:,} test digits "
@@ -135,7 +198,9 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
         f"![Loss and accuracy by epoch]({CURVES_FILE})",
         f"![Confusion matrix]({CONFUSION_FILE})",
         f"![Mistakes]({MISTAKES_FILE})",
+        *([f"![Doubt]({DOUBT_FILE})"] if metadata.thresholds is not None else []),
         "",
+        *_robustness(evaluation),
         "## The model",
         "",
         f"{metadata.parameters:,} parameters, {metadata.multiply_adds:,} multiply-adds a picture. Takes uint8 pictures "
@@ -164,8 +229,47 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
         "Made to read one handwritten digit in a picture. Shown something else it still names the digit that resembles "
         "it most: mind the verdict and the confidence.",
         "",
+        *(_LIMITS if metadata.thresholds is not None else ()),
     ]
     return "\n".join(lines)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a plot as a PNG file and close it."""
+    figure.savefig(path, dpi=_DPI, metadata={"Software": None})
+    plt.close(figure)
+
+
+def _peers(evaluation: Evaluation) -> list[str]:
+    if len(evaluation.peers) < 2:
+        return []
+    shares = [peer.share for peer in evaluation.peers]
+    return [
+        f"{len(shares)} networks were trained side by side, each from its own random weights; on the validation digits "
+        f"they read {statistics.mean(shares):.3%} right on average, with a standard deviation of "
+        f"{statistics.stdev(shares):.3%}. The best of them on the validation digits is published.",
+        "",
+    ]
+
+
+def _robustness(evaluation: Evaluation) -> list[str]:
+    if not evaluation.corrupted:
+        return []
+    strengths = sorted({part.strength for part in evaluation.corrupted})
+    kinds = list(dict.fromkeys(part.kind for part in evaluation.corrupted))
+    share = {(part.kind, part.strength): f"{part.score.share:.1%}" for part in evaluation.corrupted}
+    return [
+        "## Corrupted digits",
+        "",
+        f"The first {evaluation.corrupted[0].score.count:,} test digits, corrupted and then prepared as the service "
+        f"prepares any picture. Mean: {mean_accuracy(evaluation.corrupted):.2%}. Training digits corrupted like this "
+        "were part of the training.",
+        "",
+        "| corruption | " + " | ".join(f"strength {strength}" for strength in strengths) + " |",
+        "|---|" + "---|" * len(strengths),
+        *(f"| {kind} | " + " | ".join(share[kind, strength] for strength in strengths) + " |" for kind in kinds),
+        "",
+    ]
 
 
 def _verdicts(metadata: Metadata, evaluation: Evaluation) -> list[str]:
@@ -175,7 +279,13 @@ def _verdicts(metadata: Metadata, evaluation: Evaluation) -> list[str]:
         f"Of the test digits {evaluation.rejected.share:.2%} are called no digit "
         f"({metadata.thresholds.rejection_risk:.2%} was chosen on the validation digits) and "
         f"{evaluation.certain.count / evaluation.test.count:.2%} certain; of the certain ones "
-        f"{evaluation.certain.share:.3%} are right.",
+        f"{evaluation.certain.share:.3%} are right."
+        + (
+            f" Of {evaluation.refused_others.count:,} pictures made in code that show no digit "
+            f"{evaluation.refused_others.share:.1%} are called none."
+            if evaluation.refused_others is not None
+            else ""
+        ),
         "",
     ]
 
@@ -202,8 +312,3 @@ def _row(name: str, score: Score) -> str:
     return (
         f"| {name} | {score.share:.2%} | {score.low:.2%} to {score.high:.2%} | {score.correct:,} of {score.count:,} |"
     )
-
-
-def _save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=_DPI, metadata={"Software": None})
-    plt.close(figure)

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import keras
+from keras import ops
 
 from app.artifact import write_atomically
 from model_training.augmentation import one_hot, steps_per_epoch, stream
 from model_training.data import Dataset
-from model_training.network import build_network
+from model_training.network import build_peers, peers_of
 from model_training.recipe import Recipe
 
 History = dict[str, list[float]]
@@ -30,14 +31,21 @@ _JIT_COMPILE: Final = False
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A fitted network and how it got there."""
+    """Fitted networks and how they got there."""
 
-    network: keras.Model
+    networks: keras.Model
+    """All of them side by side, with their optimizer: uint8 (n, 28, 28, 1) -> float32 (n, peers, 10)."""
     history: History
+    """Of the networks' mean."""
+
+    @property
+    def peers(self) -> tuple[keras.Model, ...]:
+        """Each of them, uint8 (n, 28, 28, 1) -> float32 (n, 10)."""
+        return peers_of(self.networks)
 
 
 def train(recipe: Recipe, dataset: Dataset, checkpoints: Path) -> Trained:
-    """Fit the recipe's network, or what is left of an interrupted fit.
+    """Fit the recipe's networks, or what is left of an interrupted fit.
 
     Args:
         recipe: what to train.
@@ -50,14 +58,14 @@ def train(recipe: Recipe, dataset: Dataset, checkpoints: Path) -> Trained:
     state = _read_state(checkpoints, fingerprint)
     steps = steps_per_epoch(dataset.train, recipe)
     if state is None:
-        network = _compiled(build_network(recipe), recipe, steps)
+        networks = _compiled(build_peers(recipe), recipe, steps)
         history: History = {}
     else:
-        network = keras.models.load_model(checkpoints / state["checkpoint"], safe_mode=True)
+        networks = keras.models.load_model(checkpoints / state["checkpoint"], safe_mode=True)
         history = state["history"]
     done = len(history.get("loss", []))
     if done < recipe.epochs:
-        network.fit(
+        networks.fit(
             stream(dataset.train, recipe, first_step=done * steps),
             steps_per_epoch=steps,
             initial_epoch=done,
@@ -67,7 +75,7 @@ def train(recipe: Recipe, dataset: Dataset, checkpoints: Path) -> Trained:
             shuffle=False,
             callbacks=[_Checkpoint(checkpoints, fingerprint, history)],
         )
-    return Trained(network, history)
+    return Trained(networks, history)
 
 
 def _compiled(network: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
@@ -82,11 +90,51 @@ def _compiled(network: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
         )
     network.compile(
         optimizer=keras.optimizers.Adam(rate),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-        metrics=["accuracy"],
+        loss=PeersLoss(recipe.lesson_share, recipe.label_smoothing),
+        metrics=[accuracy],
         jit_compile=_JIT_COMPILE,
     )
     return network
+
+
+@keras.saving.register_keras_serializable(package="digits")
+class PeersLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
+    """Cross entropy of each peer with its target: the label, and to some share what its peers answer on average.
+
+    Deep mutual learning (Zhang et al., 2018): networks that learn from each other's doubt generalise better than any
+    of them alone. The lesson is taken as it is: no gradient flows into the peers that give it.
+    """
+
+    def __init__(self, lesson_share: float, label_smoothing: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._lesson_share = lesson_share
+        self._label_smoothing = label_smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """float32 (n, 10) and (n, peers, 10) -> (n, peers)."""
+        target = y_true[:, None] * (1.0 - self._label_smoothing) + self._label_smoothing / y_true.shape[-1]
+        peers = y_pred.shape[1]
+        if self._lesson_share:
+            others = (ops.sum(y_pred, axis=1, keepdims=True) - y_pred) / (peers - 1)
+            target = (1.0 - self._lesson_share) * target + self._lesson_share * ops.stop_gradient(others)
+        else:
+            target = ops.broadcast_to(target, ops.shape(y_pred))
+        return keras.losses.categorical_crossentropy(target, y_pred)
+
+    def get_config(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it."""
+        return {
+            **super().get_config(),
+            "lesson_share": self._lesson_share,
+            "label_smoothing": self._label_smoothing,
+        }
+
+
+@keras.saving.register_keras_serializable(package="digits")  # type: ignore[untyped-decorator]
+def accuracy(y_true: Any, y_pred: Any) -> Any:
+    """Share of right answers, mean over the peers: float32 (n, 10) and (n, peers, 10) -> (n,)."""
+    right = ops.equal(ops.argmax(y_true, axis=-1)[:, None], ops.argmax(y_pred, axis=-1))
+    return ops.mean(ops.cast(right, "float32"), axis=-1)
 
 
 class _Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types

@@ -1,12 +1,15 @@
 """Small datasets and recipes: real digits, trained on for a moment."""
 
 import dataclasses
+import shutil
+from pathlib import Path
 
 import pytest
 
-from app.artifact import Thresholds
+from app.artifact import EVALUATION_FILE, METADATA_FILE, Thresholds, TrainingFacts, current_folder
 from app.loading import Model
 from model_training.data import Dataset, Digits, load_dataset
+from model_training.evaluation import evaluate
 from model_training.recipe import RECIPES, Recipe
 
 
@@ -39,3 +42,23 @@ def measured_model(tiny_model: Model) -> Model:
     """The same as a model with thresholds."""
     thresholds = Thresholds(least_pair_probability=0.1, least_confidence=0.5, rejection_risk=0.003, mistake_risk=0.001)
     return dataclasses.replace(tiny_model, metadata=tiny_model.metadata.model_copy(update={"thresholds": thresholds}))
+
+
+@pytest.fixture(scope="session")
+def published_networks(
+    few_digits: Dataset, measured_model: Model, tiny_artifact: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder of published models: the tiny one as if trained as `paper` and `default`. Copy it before changing it."""
+    root = tmp_path_factory.mktemp("published")
+    facts = TrainingFacts(
+        recipe="tiny", purpose="", seed=1, epochs=2, data="", data_digest=few_digits.digest, packages={}
+    )
+    metadata = measured_model.metadata.model_copy(update={"training": facts})
+    history = {"accuracy": [0.25, 0.5], "seconds": [1.0, 2.0]}
+    evaluation, _ = evaluate(measured_model, few_digits, history)
+    for name in ("paper", "default"):
+        shutil.copytree(tiny_artifact, root / name)
+        folder = current_folder(root / name)
+        (folder / METADATA_FILE).write_text(metadata.model_dump_json())
+        (folder / EVALUATION_FILE).write_text(evaluation.model_dump_json())
+    return root

@@ -1,5 +1,6 @@
-"""The commands behind make train, make evaluate and make compile."""
+"""The commands behind make train, make evaluate, make compare and make compile."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,27 @@ def test_evaluate_lists_real_mistakes(tmp_path: Path, tiny_artifact: Path) -> No
     assert status == 0
     assert f"{home}/broken.png: refused" in output
     assert "0 of 1" in output
+
+
+@pytest.mark.usefixtures("quick")
+def test_compare_writes_its_page_beside_the_models(tmp_path: Path, published_networks: Path) -> None:
+    """Each method's figures are told as they are measured, then the folder with the page."""
+    shutil.copytree(published_networks, tmp_path, dirs_exist_ok=True)
+    status, output, _ = run("compare", "--artifacts", tmp_path)
+    assert status == 0
+    assert [line.split()[0] for line in output.splitlines()[0::2]] == ["k-nearest", "support", "the", "this", "Written"]
+    assert output.count("  deformed") == 4
+    assert f"Written to {tmp_path}/comparison" in output
+    assert (tmp_path / "comparison" / "README.md").is_file()
+
+
+@pytest.mark.usefixtures("quick")
+def test_comparing_nothing_exits_with_1(tmp_path: Path) -> None:
+    """Without published models there is nothing to compare: one sentence, before anything is fitted."""
+    status, output, error = run("compare", "--artifacts", tmp_path)
+    assert status == 1
+    assert output == ""
+    assert "holds no published model" in error
 
 
 def test_compile_publishes_under_a_name(tmp_path: Path, tiny_keras: Path) -> None:

@@ -1,11 +1,9 @@
 """Figures are what their names say."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from app.artifact import Thresholds
 from app.loading import Model
@@ -14,7 +12,6 @@ from model_training.data import Dataset
 from model_training.evaluation import (
     DisagreementError,
     evaluate,
-    evaluate_folder,
     expected_calibration_error,
     score,
 )
@@ -67,36 +64,9 @@ def test_input_path_that_changes_digits_is_found(
     few_digits: Dataset, measured_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If pictures sent as PNG read otherwise than arrays, there is no evaluation."""
-    monkeypatch.setattr(evaluation, "_read", lambda *_: None)
+    monkeypatch.setattr(evaluation, "read_file", lambda *_: None)
     with pytest.raises(DisagreementError, match="50 of 50 test digits"):
         evaluate(measured_model, few_digits, {})
-
-
-def test_folder_of_real_pictures(tmp_path: Path, few_digits: Dataset, measured_model: Model) -> None:
-    """SET/LABEL/FILE is read through the whole input path: digits must be read right, everything else rejected."""
-    answers = measured_model.classifier.classify(few_digits.test.pictures).argmax(axis=1)
-    for index in range(4):
-        label = int(answers[index]) if index else (int(answers[index]) + 1) % 10
-        home = tmp_path / "photos" / str(label)
-        home.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(few_digits.test.pictures[index, ..., 0]).save(home / f"{index}.png")
-    blank = tmp_path / "photos" / "5"
-    blank.mkdir(exist_ok=True)
-    Image.new("L", (40, 40), 255).save(blank / "blank.png")
-    alpha = tmp_path / "letters" / "alpha"
-    alpha.mkdir(parents=True)
-    Image.new("L", (40, 40), 255).save(alpha / "blank.png")
-    Image.fromarray(few_digits.test.pictures[0, ..., 0]).save(alpha / "digit.png")
-    (tmp_path / "README.md").touch()
-    letters, photos = evaluate_folder(measured_model, tmp_path)
-    assert (letters.name, letters.score.correct, letters.score.count) == ("letters", 1, 2)
-    assert [(path.name, answer) for path, answer in letters.mistakes] == [("digit.png", f"read {answers[0]}")]
-    assert (photos.name, photos.score.correct, photos.score.count) == ("photos", 3, 5)
-    assert photos.rejected.correct == 1
-    assert sorted((path.name, answer) for path, answer in photos.mistakes) == [
-        ("0.png", f"read {answers[0]}"),
-        ("blank.png", "refused"),
-    ]
 
 
 def test_verdicts_are_counted(few_digits: Dataset, measured_model: Model) -> None:

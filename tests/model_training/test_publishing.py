@@ -26,11 +26,11 @@ def trained(few_digits: Dataset, quick_recipe: Recipe, tmp_path_factory: pytest.
 
 def answering(digit: int, trained: Trained) -> Trained:
     """The same network with other weights, which make it answer with one digit whatever it sees."""
-    network = keras.models.clone_model(trained.network)
-    weights = [np.zeros_like(weight) for weight in trained.network.get_weights()]
+    networks = keras.models.clone_model(trained.networks)
+    weights = [np.zeros_like(weight) for weight in trained.networks.get_weights()]
     weights[-1][digit] = 1.0
-    network.set_weights(weights)
-    return dataclasses.replace(trained, network=network)
+    networks.set_weights(weights)
+    return dataclasses.replace(trained, networks=networks)
 
 
 def worse(trained: Trained, dataset: Dataset) -> Trained:
@@ -49,7 +49,7 @@ def test_published_artifact_is_complete(
     """Every promised file is there, and the metadata tells what was trained on what."""
     folder = publish_trained(quick_recipe, few_digits, trained, tmp_path)
     names = {path.name for path in folder.iterdir()}
-    plots = {report.CURVES_FILE, report.CONFUSION_FILE, report.MISTAKES_FILE}
+    plots = {report.CURVES_FILE, report.CONFUSION_FILE, report.MISTAKES_FILE, report.DOUBT_FILE}
     assert names == {"model.keras", "model.tflite", "metadata.json", "evaluation.json", report.CARD_FILE} | plots
     for plot in plots:
         assert (folder / plot).read_bytes().startswith(b"\x89PNG")
@@ -70,7 +70,7 @@ def test_saved_model_carries_no_optimizer(
 ) -> None:
     """The published file holds the weights once."""
     folder = publish_trained(quick_recipe, few_digits, trained, tmp_path)
-    assert (folder / "model.keras").stat().st_size < 1.1 * 4 * trained.network.count_params()
+    assert (folder / "model.keras").stat().st_size < 1.1 * 4 * trained.peers[0].count_params()
 
 
 def test_card_shows_the_measured_figures(

@@ -57,7 +57,7 @@ def test_killed_training_resumes(
     resumed = train(quick_recipe, few_digits, tmp_path / "killed")
     assert len(resumed.history["loss"]) == len(straight.history["loss"])
     assert resumed.history["loss"] == pytest.approx(straight.history["loss"], rel=0.1)
-    assert resumed.network.optimizer.iterations == straight.network.optimizer.iterations
+    assert resumed.networks.optimizer.iterations == straight.networks.optimizer.iterations
 
 
 def test_finished_training_is_not_repeated(tmp_path: Path, few_digits: Dataset, quick_recipe: Recipe) -> None:
@@ -65,7 +65,7 @@ def test_finished_training_is_not_repeated(tmp_path: Path, few_digits: Dataset, 
     first = train(quick_recipe, few_digits, tmp_path)
     again = train(quick_recipe, few_digits, tmp_path)
     assert again.history == first.history
-    for ours, theirs in zip(again.network.get_weights(), first.network.get_weights(), strict=True):
+    for ours, theirs in zip(again.networks.get_weights(), first.networks.get_weights(), strict=True):
         assert np.array_equal(ours, theirs)
 
 
@@ -97,4 +97,4 @@ def test_diverged_training_stops(tmp_path: Path, few_digits: Dataset, quick_reci
 def test_cosine_schedule_ends_at_zero(tmp_path: Path, few_digits: Dataset, quick_recipe: Recipe) -> None:
     """Where a recipe asks for it, the learning rate has fallen to zero when the training ends."""
     trained = train(dataclasses.replace(quick_recipe, cosine=True), few_digits, tmp_path)
-    assert float(trained.network.optimizer.learning_rate) == pytest.approx(0.0, abs=1e-6)
+    assert float(trained.networks.optimizer.learning_rate) == pytest.approx(0.0, abs=1e-6)
