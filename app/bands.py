@@ -14,6 +14,9 @@ LEAST_STEP: Final = 64.0
 LEAST_WIDTH: Final = 0.1
 """Share of the picture that a band takes at least; thinner ones are strokes, or lines of ruled paper."""
 
+LEAST_PIXELS: Final = 3
+"""The same in pixels."""
+
 MOST_BANDS: Final = 5
 """More are a pattern."""
 
@@ -63,7 +66,7 @@ def _across(grey: Grey) -> npt.NDArray[np.float32] | None:
         return None
     grounds = [np.float32(np.median(part)) for part in np.split(levels, breaks)]
     edges = [0, *known[breaks].tolist(), grey.shape[1]]
-    if np.diff(edges).min() < LEAST_WIDTH * grey.shape[1]:
+    if np.diff(edges).min() < max(LEAST_PIXELS, LEAST_WIDTH * grey.shape[1]):
         return None
     ground = np.repeat(np.array(grounds, np.float32), np.diff(edges))
     if np.percentile(np.abs(levels - ground[known]), 90.0) > EVEN:

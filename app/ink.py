@@ -36,6 +36,24 @@ FRAME_PERCENTILE: Final = 70.0
 FLAT_GROUND: Final = 8.0
 """Grey levels by which it may leave that surface; beyond, there are shadows with edges."""
 
+PLAIN_SHARE: Final = 0.3
+"""Share of the frame that is ground, all of one grey, in a picture that ink fills."""
+
+SATURATED_SHARE: Final = 0.15
+"""The same where the ground is black or white."""
+
+SMALL_SIDE: Final = 40
+"""Pixels; pictures up to this size are crops of digits rather than photographs with shadows."""
+
+SATURATED: Final = 4.0
+"""Grey levels from black or white."""
+
+FULL_INK: Final = 0.7
+"""Half of the ink has at least this share of the contrast of the strongest."""
+
+FULL_INK_SMALL: Final = 0.45
+"""The same in small pictures, where strokes are all edge."""
+
 DARKEST_GROUND: Final = 40.0
 """A ground darker than this counts as this bright, so that the noise of night is not taken for ink."""
 
@@ -121,21 +139,46 @@ def mean_depth(mask: Mask) -> float:
 
 
 def _ink_response(grey: Grey) -> tuple[Response, bool]:
-    """How far each pixel stands out from the ground on the ink's side, and whether that side is the dark one."""
+    """How far each pixel stands out from the ground on the ink's side, and whether that side is the dark one.
+
+    The simplest ground that fits is taken: bands, a smooth surface, one grey, and else whatever follows shadows.
+    """
     picture = grey.astype(np.float32)
     bands = banded_ground(grey)
     if bands is not None:
-        # On a dark band ink may be light and on a light one dark.
-        dark, light = (_standing_out(picture, bands, 0.0, side) for side in (True, False))
-        response = np.maximum(_in_full_light(dark, bands), _in_full_light(light, 255.0 - bands))
-        return response, float(dark.sum()) >= float(light.sum())
+        return _on_bands(picture, bands)
     smooth, rest = _smooth_ground(grey)
     if rest <= FLAT_GROUND:
-        residual = picture - smooth
-        # Ink is the minority: the residuals' third moment points to its side.
-        dark = float(np.vdot(residual * residual, residual)) < 0.0
-        response = _standing_out(picture, smooth, rest, dark)
-        return (_in_full_light(response, smooth) if dark else response), dark
+        return _on_smooth_ground(picture, smooth, rest)
+    plain = _plain_ground(grey)
+    if plain is not None:
+        return _on_plain_ground(picture, plain)
+    return _on_local_ground(grey, picture)
+
+
+def _on_bands(picture: Response, bands: Response) -> tuple[Response, bool]:
+    # On a dark band ink may be light and on a light one dark.
+    darker, lighter = (_standing_out(picture, bands, 0.0, side) for side in (True, False))
+    response = np.maximum(_in_full_light(darker, bands), _in_full_light(lighter, 255.0 - bands))
+    return response, float(darker.sum()) >= float(lighter.sum())
+
+
+def _on_smooth_ground(picture: Response, smooth: Response, rest: float) -> tuple[Response, bool]:
+    residual = picture - smooth
+    # Ink is the minority: the residuals' third moment points to its side.
+    dark = float(np.vdot(residual * residual, residual)) < 0.0
+    response = _standing_out(picture, smooth, rest, dark)
+    return (_in_full_light(response, smooth) if dark else response), dark
+
+
+def _on_plain_ground(picture: Response, ground: float) -> tuple[Response, bool]:
+    dark = ground > float(picture.mean())
+    level = np.full_like(picture, ground)
+    response = _standing_out(picture, level, 0.0, dark)
+    return (_in_full_light(response, level) if dark else response), dark
+
+
+def _on_local_ground(grey: Grey, picture: Response) -> tuple[Response, bool]:
     sides = []
     for dark in (True, False):
         ground = _local_ground(grey, dark)
@@ -174,6 +217,26 @@ def _stroke_likeness(response: Response) -> float:
     _, _, stats, _ = cv2.connectedComponentsWithStats((response > ceiling / 3).astype(np.uint8), connectivity=8)
     reach = float(stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max())
     return float(np.vdot(response, response)) * (reach / depth) ** 2
+
+
+def _plain_ground(grey: Grey) -> float | None:
+    """The grey of the ground where ink takes much of the picture's frame, as in tight crops; None if it has no single one.
+
+    Shadows too have few greys: in larger pictures only black and white pass for the ground, and only full ink for ink.
+    """
+    frame = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]]).astype(np.float32)
+    levels = [float(level) for level in np.percentile(frame, [5.0, 95.0])]
+    shares = [float((np.abs(frame - level) <= FLAT_GROUND).mean()) for level in levels]
+    best = int(np.argmax(shares))
+    ground = levels[best]
+    is_small = max(grey.shape) <= SMALL_SIDE
+    is_saturated = min(ground, 255.0 - ground) <= SATURATED
+    if shares[best] < (SATURATED_SHARE if is_saturated else PLAIN_SHARE) or not (is_small or is_saturated):
+        return None
+    contrast = np.abs(grey.astype(np.float32) - ground)
+    ink = contrast[contrast > FLAT_GROUND]
+    full = FULL_INK_SMALL if is_small else FULL_INK
+    return ground if float(np.median(ink)) >= full * float(np.percentile(ink, 99.0)) else None
 
 
 def _smooth_ground(grey: Grey) -> tuple[Response, float]:

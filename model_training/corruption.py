@@ -1,8 +1,8 @@
 """What befalls pictures on their way: noise, blur, weather, geometry, scribbles; in the spirit of MNIST-C (Mu, 2019).
 
 Each corruption takes a prepared picture, uint8 (28, 28), white ink on black, a strength from 0 (barely visible) to 1
-(hard, still readable for a person) and a random generator, and returns uint8 (28, 28) as a camera or a program might
-have stored it. The results go through the service's preparation like any upload.
+(hard, still readable for a person) and a random generator, and returns uint8 (height, width) as a camera or a program
+might have stored it. The results go through the service's preparation like any upload.
 """
 
 from collections.abc import Callable, Mapping
@@ -173,6 +173,26 @@ def _occlusion(picture: Picture, strength: float, random: Random) -> Picture:
     return hidden
 
 
+def _stretch(picture: Picture, strength: float, random: Random) -> Picture:
+    """Cropped and stretched towards a square, as old collections of digits were; half of them without greys."""
+    left, top, width, height = cv2.boundingRect(np.asarray(picture > 64, np.uint8))
+    side = int(random.integers(14, SIDE + 1))
+    size = tuple(max(2, round(side * (length / max(width, height)) ** (1.0 - strength))) for length in (width, height))
+    crop = picture[top : top + height, left : left + width]
+    stretched = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.where(stretched > 100, np.uint8(255), np.uint8(0)) if random.random() < 0.5 else stretched
+
+
+def _coarse(picture: Picture, strength: float, random: Random) -> Picture:
+    """On a coarse grid, up to eight pixels a side, the digit filling it."""
+    left, top, width, height = cv2.boundingRect(np.asarray(picture > 64, np.uint8))
+    factor = (18.0 - 9.0 * strength + random.uniform(-1.0, 1.0)) / max(width, height)
+    size = max(2, round(width * factor)), max(2, round(height * factor))
+    crop = picture[top : top + height, left : left + width]
+    small = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.pad(small, int(random.integers(0, 2)))
+
+
 def _jpeg(picture: Picture, strength: float, random: Random) -> Picture:
     quality = round(40 - 32 * strength) + int(random.integers(0, 4))
     encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
@@ -206,6 +226,8 @@ CORRUPTIONS: Final[Mapping[str, Corruption]] = MappingProxyType(
         "occlusion": _occlusion,
         "jpeg": _jpeg,
         "edges": _edges,
+        "stretch": _stretch,
+        "coarse grid": _coarse,
     }
 )
 """Every corruption by name."""

@@ -150,7 +150,7 @@ def _one(random: Random) -> list[Points]:
         stem.insert(0, (x - reach, reach * random.uniform(0.3, 1.3)))
     strokes = [_line(*stem)]
     if random.random() < (0.6 if flag else 0.4):
-        left, right = random.uniform(0.08, 0.55, 2)
+        left, right = random.uniform(0.08, 0.55 if random.random() < 0.7 else 0.9, 2)
         height = 1.0 + random.normal(0, 0.02)
         strokes.append(_line((x - left, height), (x + right, height + random.normal(0, 0.03))))
     return strokes
@@ -159,7 +159,8 @@ def _one(random: Random) -> list[Points]:
 def _two(random: Random) -> list[Points]:
     middle = random.uniform(0.22, 0.36)
     width = random.uniform(0.55, 0.85)
-    top = _arc(0.5, middle, width, 2 * middle, random.uniform(-200, -150), random.uniform(10, 40))
+    hook = random.uniform(-200, -150) if random.random() < 0.85 else random.uniform(-130, -60)
+    top = _arc(0.5, middle, width, 2 * middle, hook, random.uniform(10, 40))
     corner = (0.5 - width / 2 + random.normal(0, 0.04), 1.0)
     end = (0.5 + width / 2 + random.uniform(-0.05, 0.2), 1.0 + random.normal(0, 0.04))
     if random.random() < 0.35:
@@ -179,7 +180,7 @@ def _three(random: Random) -> list[Points]:
 
 
 def _four(random: Random) -> list[Points]:
-    bar = random.uniform(0.35, 0.78)
+    bar = random.uniform(0.25, 0.78)
     stem = random.uniform(0.58, 0.75)
     right = stem + random.uniform(0.0, 0.3)
     style = random.random()
