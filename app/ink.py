@@ -1,8 +1,7 @@
 """Grey picture -> where the digit's ink is, whatever the paper and the light, as pure functions.
 
-Ink is what stands out from the ground under it. The ground is a smooth surface or, where shadows have edges, a
-grey-scale closing or opening; lines of ruled paper, specks and clutter are dropped, the separate strokes of one digit
-stay.
+Ink is what stands out from its ground. What lies around the sheet, lines of ruled paper, specks and clutter are
+dropped, the separate strokes of one digit stay.
 """
 
 from dataclasses import dataclass
@@ -10,58 +9,11 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from app.bands import banded_ground
+from app.contrast import Mask, Response, ink_response
 from app.errors import NoInkError
-
-Grey = npt.NDArray[np.uint8]
-"""uint8 (height, width), 0 black to 255 white."""
-
-Mask = npt.NDArray[np.uint8]
-"""uint8 (height, width), not zero where there is ink."""
-
-Response = npt.NDArray[np.float32]
-"""float32 (height, width), how far each pixel stands out from its ground, in grey levels; never negative."""
-
-LEAST_CONTRAST: Final = 10.0
-"""Ink that stands out by fewer grey levels is not ink."""
-
-NOISE_MULTIPLE: Final = 4.0
-"""Ink stands out by at least this many standard deviations of the ground."""
-
-FRAME_PERCENTILE: Final = 70.0
-"""Share of the picture's frame that must follow a smooth surface; ink and edges may take the rest."""
-
-FLAT_GROUND: Final = 8.0
-"""Grey levels by which it may leave that surface; beyond, there are shadows with edges."""
-
-PLAIN_SHARE: Final = 0.3
-"""Share of the frame that is ground, all of one grey, in a picture that ink fills."""
-
-SATURATED_SHARE: Final = 0.15
-"""The same where the ground is black or white."""
-
-SMALL_SIDE: Final = 40
-"""Pixels; pictures up to this size are crops of digits rather than photographs with shadows."""
-
-SATURATED: Final = 4.0
-"""Grey levels from black or white."""
-
-FULL_INK: Final = 0.7
-"""Half of the ink has at least this share of the contrast of the strongest."""
-
-FULL_INK_SMALL: Final = 0.45
-"""The same in small pictures, where strokes are all edge."""
-
-DARKEST_GROUND: Final = 40.0
-"""A ground darker than this counts as this bright, so that the noise of night is not taken for ink."""
-
-DARK_PRIOR: Final = 2.0
-"""Dark ink must be this much less likely than light ink to be taken for ground: most people write dark on light."""
-
-GROUND_WINDOW: Final = 0.3
-"""Window of the ground estimate, as a share of the shorter side: wider than strokes, narrower than shadows."""
+from app.ground import Grey
+from app.sheet import find_sheet
 
 RULE_RUN: Final = 0.2
 """A rule is made of straight runs at least this long, as a share of the picture."""
@@ -80,6 +32,9 @@ SPECK_SHARE: Final = 0.1
 
 RULE_CONTRAST: Final = 0.75
 """Rules stand out by at most this share of what the ink does."""
+
+SIDE_SHARE: Final = 0.3
+"""Where more than this share of a sheet or of what lies around it would be ink, it is none."""
 
 FAINT_SHARE: Final = 0.5
 """Share of the ink threshold that is still ink where it is connected to ink (hysteresis, as in Canny, 1986)."""
@@ -125,164 +80,25 @@ def find_ink(grey: Grey) -> Ink:
     Raises:
         NoInkError: nothing on the picture stands out from its ground.
     """
-    response, dark = _ink_response(grey)
+    ink = _find_ink(grey)
+    sheet = find_sheet(grey)
+    if sheet is None:
+        return ink
+    # Shadows look like something around a sheet; but of a table, or of the sheet, more would be ink than people write.
+    sides = (ink.mask[sheet.inside == 0], ink.mask[sheet.inside > 0])
+    if all((side > 0).mean() <= SIDE_SHARE for side in sides):
+        return ink
+    try:
+        return _find_ink(sheet.picture)
+    except NoInkError:
+        return ink
+
+
+def _find_ink(grey: Grey) -> Ink:
+    response, dark = ink_response(grey)
     response = _without_rules(response)
     mask = _find_digit(_threshold(response))
     return Ink(response, _stroke_picture(response, mask), mask, dark)
-
-
-def mean_depth(mask: Mask) -> float:
-    """Mean distance of the ink's pixels to the nearest pixel without ink; outside the picture there is none."""
-    surrounded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    distance = cv2.distanceTransform(surrounded, cv2.DIST_L2, 3)
-    return float(distance[distance > 0].mean())
-
-
-def _ink_response(grey: Grey) -> tuple[Response, bool]:
-    """How far each pixel stands out from the ground on the ink's side, and whether that side is the dark one.
-
-    The simplest ground that fits is taken: bands, a smooth surface, one grey, and else whatever follows shadows.
-    """
-    picture = grey.astype(np.float32)
-    bands = banded_ground(grey)
-    if bands is not None:
-        return _on_bands(picture, bands)
-    smooth, rest = _smooth_ground(grey)
-    if rest <= FLAT_GROUND:
-        return _on_smooth_ground(picture, smooth, rest)
-    plain = _plain_ground(grey)
-    if plain is not None:
-        return _on_plain_ground(picture, plain)
-    return _on_local_ground(grey, picture)
-
-
-def _on_bands(picture: Response, bands: Response) -> tuple[Response, bool]:
-    # On a dark band ink may be light and on a light one dark.
-    darker, lighter = (_standing_out(picture, bands, 0.0, side) for side in (True, False))
-    response = np.maximum(_in_full_light(darker, bands), _in_full_light(lighter, 255.0 - bands))
-    return response, float(darker.sum()) >= float(lighter.sum())
-
-
-def _on_smooth_ground(picture: Response, smooth: Response, rest: float) -> tuple[Response, bool]:
-    residual = picture - smooth
-    # Ink is the minority: the residuals' third moment points to its side.
-    dark = float(np.vdot(residual * residual, residual)) < 0.0
-    response = _standing_out(picture, smooth, rest, dark)
-    return (_in_full_light(response, smooth) if dark else response), dark
-
-
-def _on_plain_ground(picture: Response, ground: float) -> tuple[Response, bool]:
-    dark = ground > float(picture.mean())
-    level = np.full_like(picture, ground)
-    response = _standing_out(picture, level, 0.0, dark)
-    return (_in_full_light(response, level) if dark else response), dark
-
-
-def _on_local_ground(grey: Grey, picture: Response) -> tuple[Response, bool]:
-    sides = []
-    for dark in (True, False):
-        ground = _local_ground(grey, dark)
-        # Closing finds the brightest of the paper's grain, opening the darkest.
-        ground += np.median(picture - ground)
-        noise = _robust_deviation(picture - ground)
-        sides.append((_standing_out(picture, ground, noise, dark), ground))
-    lit = _in_full_light(*sides[0])
-    # In full light everything dark grows; the comparison is fair at the light of the paper's brighter parts.
-    light = float(np.percentile(sides[0][1], 75.0)) / 255.0
-    dark = DARK_PRIOR * light * light * _stroke_likeness(lit) >= _stroke_likeness(sides[1][0])
-    return (lit, True) if dark else (sides[1][0], False)
-
-
-def _standing_out(picture: Response, ground: Response, noise: float, dark: bool) -> Response:
-    """The response of one side, zero where it drowns in the ground's own variation."""
-    residual = ground - picture if dark else picture - ground
-    least = max(LEAST_CONTRAST, NOISE_MULTIPLE * noise)
-    return np.where(residual >= least, residual, np.float32(0.0))
-
-
-def _in_full_light(response: Response, ground: Response) -> Response:
-    """Dark ink takes its share of the light there is: in relation to its ground, ink in a shadow counts like any.
-
-    Light ink on a dark band of the picture is the same upside down.
-    """
-    return np.asarray(response * (255.0 / np.maximum(ground, DARKEST_GROUND)), np.float32)
-
-
-def _stroke_likeness(response: Response) -> float:
-    """High for strong thin lines that reach far, low for the blobs of ground between them."""
-    ceiling = float(response.max())
-    if ceiling == 0.0:
-        return 0.0
-    depth = mean_depth((response > ceiling / 2).astype(np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats((response > ceiling / 3).astype(np.uint8), connectivity=8)
-    reach = float(stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max())
-    return float(np.vdot(response, response)) * (reach / depth) ** 2
-
-
-def _plain_ground(grey: Grey) -> float | None:
-    """The grey of the ground where ink takes much of the picture's frame, as in tight crops; None if it has no single one.
-
-    Shadows too have few greys: in larger pictures only black and white pass for the ground, and only full ink for ink.
-    """
-    frame = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]]).astype(np.float32)
-    levels = [float(level) for level in np.percentile(frame, [5.0, 95.0])]
-    shares = [float((np.abs(frame - level) <= FLAT_GROUND).mean()) for level in levels]
-    best = int(np.argmax(shares))
-    ground = levels[best]
-    is_small = max(grey.shape) <= SMALL_SIDE
-    is_saturated = min(ground, 255.0 - ground) <= SATURATED
-    if shares[best] < (SATURATED_SHARE if is_saturated else PLAIN_SHARE) or not (is_small or is_saturated):
-        return None
-    contrast = np.abs(grey.astype(np.float32) - ground)
-    ink = contrast[contrast > FLAT_GROUND]
-    full = FULL_INK_SMALL if is_small else FULL_INK
-    return ground if float(np.median(ink)) >= full * float(np.percentile(ink, 99.0)) else None
-
-
-def _smooth_ground(grey: Grey) -> tuple[Response, float]:
-    """A quadratic surface through the picture's frame, which is mostly ground, and how far the frame leaves it.
-
-    Iteratively reweighted least squares with Cauchy's weights, so that ink that reaches the frame counts little.
-    """
-    height, width = grey.shape
-    band = max(1, min(height, width) // 16)
-    frame = np.zeros(grey.shape, bool)
-    frame[:band], frame[-band:], frame[:, :band], frame[:, -band:] = True, True, True, True
-    rows, columns = np.nonzero(frame)
-    stride = max(1, len(rows) // 512)
-    rows, columns = rows[::stride], columns[::stride]
-    basis = _quadratic(columns / max(width - 1, 1), rows / max(height - 1, 1))
-    values = grey[rows, columns].astype(np.float64)
-    fit: npt.NDArray[np.float64] = np.zeros(basis.shape[1])
-    fit[0] = np.median(values)
-    for _ in range(4):
-        residual = values - basis @ fit
-        weights = 1.0 / (1.0 + (residual / (2.0 * max(_robust_deviation(residual), 1.0))) ** 2)
-        weighted = basis * weights[:, None]
-        normal = weighted.T @ basis + 1e-6 * np.eye(len(fit))
-        fit = np.asarray(np.linalg.solve(normal, weighted.T @ values), np.float64)
-    rest = float(np.percentile(np.abs(values - basis @ fit), FRAME_PERCENTILE))
-    constant, x1, y1, x2, xy, y2 = fit.astype(np.float32)
-    x = np.linspace(0.0, 1.0, width, dtype=np.float32)[None, :]
-    y = np.linspace(0.0, 1.0, height, dtype=np.float32)[:, None]
-    return (constant + (x1 + x2 * x) * x) + (y1 + y2 * y) * y + (xy * y) * x, rest
-
-
-def _robust_deviation(residual: npt.NDArray[np.floating]) -> float:
-    """The standard deviation of what is normal in a residual, from its median absolute deviation."""
-    return 1.4826 * float(np.median(np.abs(residual)))
-
-
-def _quadratic(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
-
-
-def _local_ground(grey: Grey, dark: bool) -> Response:
-    """The ground under the ink by grey-scale closing (dark ink) or opening (light ink): follows shadow edges."""
-    window = max(3, int(min(grey.shape) * GROUND_WINDOW) | 1)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (window, window))
-    ground = cv2.morphologyEx(cv2.medianBlur(grey, 3), cv2.MORPH_CLOSE if dark else cv2.MORPH_OPEN, kernel)
-    return cv2.GaussianBlur(ground, (0, 0), max(0.5, window / 24)).astype(np.float32)
 
 
 def _without_rules(response: Response) -> Response:

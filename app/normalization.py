@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from app.contract import BOX, INPUT_SHAPE, SIDE
-from app.ink import Grey, find_ink, mean_depth
+from app.contrast import mean_depth
+from app.ground import Grey
+from app.ink import find_ink
 
 LONGEST_SIDE: Final = 384
 """Pictures are shrunk to this many pixels before anything is looked for."""

@@ -14,7 +14,9 @@ from model_training.recipe import RECIPES, RecipeName
 Mnist = Annotated[
     Path | None, typer.Option(help="mnist.npz, or a folder with MNIST's four IDX files; downloaded when not given.")
 ]
-Real = Annotated[Path | None, typer.Option(help="Folder of real pictures: SET/LABEL/FILE.")]
+Real = Annotated[
+    Path | None, typer.Option(exists=True, file_okay=False, help="Folder of real pictures: SET/LABEL/FILE.")
+]
 Artifacts = Annotated[Path, typer.Option(help="Folder of the published models.")]
 
 ARTIFACTS = Path(__file__).parent.parent / "artifacts"
@@ -72,11 +74,15 @@ def evaluate(
     evaluation, _ = measure(loaded, dataset, {})
     typer.echo(f"{loaded.metadata.name} {loaded.metadata.version}")
     _print_scores({"test": evaluation.test, "validation": evaluation.validation, "test as PNG alike": evaluation.png})
-    if evaluation.rejected is not None and evaluation.certain is not None:
-        _print_scores({"test called no digit": evaluation.rejected, "right among certain": evaluation.certain})
     if loaded.metadata.thresholds is not None:
-        refused = refused_others(classify_others(loaded, dataset.test), loaded.metadata.thresholds)
-        _print_scores({"made in code, called no digit": refused})
+        verdicts = {
+            "test called no digit": evaluation.rejected,
+            "right among certain": evaluation.certain,
+            "made in code, called no digit": refused_others(
+                classify_others(loaded, dataset.test), loaded.metadata.thresholds
+            ),
+        }
+        _print_scores({name: part for name, part in verdicts.items() if part is not None})
     typer.echo(f"expected calibration error on test: {evaluation.expected_calibration_error:.2%}")
     corrupted = measure_robustness(loaded.classifier, dataset.test)
     typer.echo(f"corrupted test digits, mean: {mean_accuracy(corrupted):.2%}")
@@ -100,7 +106,8 @@ def _evaluate_real(model: Model, real: Path, folder: Path) -> None:
         _print_scores({part.name: part.right for part in digits})
         typer.echo("real digits called no digit")
         _print_scores({part.name: part.rejected for part in digits})
-        typer.echo(f"expected calibration error on real digits: {real_calibration_error(digits):.2%}")
+        if (error := real_calibration_error(digits)) is not None:
+            typer.echo(f"expected calibration error on real digits: {error:.2%}")
     for part in others:
         typer.echo(f"{part.name}, called no digit")
         _print_scores({"all": part.rejected, **rejected_by_label(part)})

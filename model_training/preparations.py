@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from app.artifact import Score
 from app.contract import INPUT_SHAPE, SIDE
 from app.loading import Model
+from model_training.data import DataError
 from model_training.evaluation import score
 from model_training.real_pictures import DIGIT_NAMES, read_sets
 
@@ -47,21 +48,34 @@ def usual_preparation(body: bytes) -> npt.NDArray[np.uint8]:
 
 
 def compare_preparations(models: Mapping[str, Model], folder: Path) -> list[Bar]:
-    """Read every set of digits in folder/SET/LABEL/FILE with each model after each preparation."""
+    """Read every set of digits in folder/SET/LABEL/FILE with each model after each preparation.
+
+    Raises:
+        DataError: there is none.
+    """
     bars = []
     for name, model in models.items():
         for part in read_sets(model, folder):
             digits = [picture for picture in part.pictures if picture.label in DIGIT_NAMES]
             if len(digits) < len(part.pictures):
                 continue
-            usual = np.stack([usual_preparation(picture.path.read_bytes()) for picture in digits])
-            answers = model.classifier.classify(usual).argmax(axis=1)
-            right = sum(str(answer) == picture.label for answer, picture in zip(answers, digits, strict=True))
+            right = sum(_read_usually(model, picture.path.read_bytes()) == picture.label for picture in digits)
             bars += [
                 Bar(part.name, name, USUAL, score(right, len(digits))),
                 Bar(part.name, name, OURS, part.right),
             ]
+    if not bars:
+        raise DataError(f"{folder} holds no set of digits. Put them into folders: SET/LABEL/FILE, labels from 0 to 9.")
     return bars
+
+
+def _read_usually(model: Model, body: bytes) -> str | None:
+    """What the model answers after the usual preparation; None where the file is damaged."""
+    try:
+        prepared = usual_preparation(body)
+    except (OSError, SyntaxError, ValueError):
+        return None
+    return str(model.classifier.classify(prepared[None])[0].argmax())
 
 
 def preparation_chart(bars: list[Bar]) -> Figure:

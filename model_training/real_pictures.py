@@ -74,21 +74,27 @@ class RealSet:
 
 
 def read_sets(model: Model, folder: Path) -> list[RealSet]:
-    """Read folder/SET/LABEL/FILE, every file through the whole input path."""
-    return [
+    """Read folder/SET/LABEL/FILE, every file through the whole input path; a folder without files is no set."""
+    sets = [
         RealSet(home.name, tuple(_read(model, file, labelled.name) for labelled, file in _files(home)))
         for home in sorted(path for path in folder.iterdir() if path.is_dir())
     ]
+    return [part for part in sets if part.pictures]
 
 
-def real_calibration_error(sets: list[RealSet]) -> float:
-    """Expected calibration error over all digits of all sets, 0 to 1; refused files have no confidence to err with."""
+def real_calibration_error(sets: list[RealSet]) -> float | None:
+    """Expected calibration error over all digits of all sets, 0 to 1; None where every one was refused.
+
+    Refused files have no confidence to err with.
+    """
     answered = [
         (picture.reading.probabilities, int(picture.label))
         for part in sets
         for picture in part.pictures
         if picture.is_digit and picture.reading is not None
     ]
+    if not answered:
+        return None
     probabilities = np.stack([row for row, _ in answered])
     return expected_calibration_error(probabilities, np.array([label for _, label in answered], np.uint8))
 

@@ -156,7 +156,13 @@ def doubt(
     edges = np.quantile(confidence, np.linspace(0.0, 0.2, 7)[1:])
     bins = np.searchsorted(edges, confidence)
     count = np.bincount(bins)
-    right.plot(np.bincount(bins, confidence) / count, np.bincount(bins, is_right) / count, marker="o")
+    # Where many are as confident as one another, a bin may hold none.
+    filled = np.flatnonzero(count)
+    right.plot(
+        np.bincount(bins, confidence)[filled] / count[filled],
+        np.bincount(bins, is_right)[filled] / count[filled],
+        marker="o",
+    )
     right.plot([0, 1], [0, 1], color="gray", linestyle=":")
     right.set(xlim=(0.3, 1.01), ylim=(0.3, 1.01), xlabel="Mean confidence", ylabel="Share right")
     right.set(title="Reliability of the least confident fifth")
@@ -273,13 +279,17 @@ def _robustness(evaluation: Evaluation) -> list[str]:
 
 
 def _verdicts(metadata: Metadata, evaluation: Evaluation) -> list[str]:
-    if metadata.thresholds is None or evaluation.rejected is None or evaluation.certain is None:
+    if metadata.thresholds is None or evaluation.rejected is None:
         return []
+    certain = "none certain."
+    if evaluation.certain is not None:
+        certain = (
+            f"{evaluation.certain.count / evaluation.test.count:.2%} certain; of the certain ones "
+            f"{evaluation.certain.share:.3%} are right."
+        )
     return [
         f"Of the test digits {evaluation.rejected.share:.2%} are called no digit "
-        f"({metadata.thresholds.rejection_risk:.2%} was chosen on the validation digits) and "
-        f"{evaluation.certain.count / evaluation.test.count:.2%} certain; of the certain ones "
-        f"{evaluation.certain.share:.3%} are right."
+        f"({metadata.thresholds.rejection_risk:.2%} was chosen on the validation digits) and {certain}"
         + (
             f" Of {evaluation.refused_others.count:,} pictures made in code that show no digit "
             f"{evaluation.refused_others.share:.1%} are called none."

@@ -24,13 +24,23 @@ OPEN_TO_TRAINING = {
 }
 """The modules of the service that the training program may use: the input path and the artifact, no web."""
 
-FREE_OF_THE_WEB = OPEN_TO_TRAINING | {"app.admission", "app.bands", "app.explanation", "app.settings", "app.schemas"}
+FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
+    "app.admission",
+    "app.bands",
+    "app.contrast",
+    "app.explanation",
+    "app.ground",
+    "app.sheet",
+    "app.settings",
+    "app.schemas",
+}
 """Modules that know nothing of HTTP."""
 
 WEB_PACKAGES = {"fastapi", "starlette", "uvicorn", "python_multipart", "httptools"}
 
 LAYERS = [
-    {"app.contract", "app.errors", "app.bands"},
+    {"app.contract", "app.errors", "app.bands", "app.ground"},
+    {"app.contrast", "app.sheet"},
     {"app.decoding", "app.ink", "app.artifact", "app.classifier", "app.settings"},
     {"app.normalization", "app.judgement", "app.explanation"},
     {"app.compilation", "app.reading", "app.admission", "app.uploads", "app.schemas"},

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.contract import BOX, SIDE
 from app.errors import NoInkError
-from app.normalization import PEN_WIDTH, Box, Digit, normalize
+from app.normalization import LONGEST_SIDE, PEN_WIDTH, Box, Digit, normalize, shrink
 from tests.pictures import Grey, canvas, enlarged, on_canvas, with_stroke
 
 MIDDLE = SIDE / 2
@@ -183,6 +183,39 @@ class TestPolarity:
         assert_mnist_geometry(digit)
 
 
+class TestFogAndShadow:
+    """Grounds that no smooth surface follows."""
+
+    @staticmethod
+    def lit(light: list[list[float]], interpolation: int) -> npt.NDArray[np.float64]:
+        """Light or fog on a sheet of 280 x 280, from a coarse grid of it."""
+        return np.asarray(cv2.resize(np.array(light), (280, 280), interpolation=interpolation))
+
+    def test_light_ink_in_bright_fog(self) -> None:
+        """Clouds of fog, brighter towards a corner, cover the ground more than the ink: the ink is still the light."""
+        ink = with_stroke(canvas(280, 280, 0), SEVEN, 255, pen=14)
+        density = [[0.0, 0.1, 0.3, 0.2], [0.1, 0.5, 0.2, 0.6], [0.2, 0.3, 0.8, 0.7], [0.4, 0.3, 0.9, 1.0]]
+        cloud = self.lit(density, cv2.INTER_CUBIC)
+        clear = normalize(ink)
+        for share in (0.5, 0.6, 0.7):
+            foggy = normalize(np.clip(ink * (1 - share) + 255 * share * cloud, 0, 255).astype(np.uint8))
+            assert not foggy.inverted
+            assert likeness(foggy.pixels, clear.pixels) > 0.8
+
+    @pytest.mark.parametrize("depth", [0.2, 0.3, 0.4])
+    def test_dark_ink_in_a_soft_deep_shadow(self, depth: float) -> None:
+        """Dark ink that a shadow's soft edge crosses stays dark, and none of it is lost in the shadow."""
+        sheet = with_stroke(canvas(280, 280, 235), SEVEN, 30, pen=14)
+        columns = np.arange(280)
+        edge = np.where(columns + 0.3 * columns[:, None] < 112, depth, 1.0)
+        digit = normalize(np.rint(sheet * cv2.GaussianBlur(edge, (0, 0), 12.0)).astype(np.uint8))
+        plain = normalize(sheet)
+        assert digit.inverted
+        assert likeness(digit.pixels, plain.pixels) > 0.9
+        for side in ("left", "top", "right", "bottom"):
+            assert getattr(digit.crop_box, side) == pytest.approx(getattr(plain.crop_box, side), abs=4)
+
+
 class TestPieces:
     def test_specks_are_dropped(self) -> None:
         """Dust beside the digit changes neither where the digit is found nor what it looks like."""
@@ -192,6 +225,15 @@ class TestPieces:
             dusty[y : y + 3, x : x + 3] = 0
         assert normalize(dusty).crop_box == normalize(clean).crop_box
         assert likeness(normalize(dusty).pixels, normalize(clean).pixels) > 0.98
+
+    def test_many_specks_are_noise(self) -> None:
+        """On a small noisy picture a single pixel is a larger share of the ink; where there are many, none counts."""
+        clean = canvas(48, 48)
+        cv2.polylines(clean, [np.array([(17, 12), (30, 12), (22, 36)], np.int32)], isClosed=False, color=0)
+        noisy = clean.copy()
+        for x, y in np.random.default_rng(1).integers(2, 46, (30, 2)):
+            noisy[y, x] = 0
+        assert normalize(noisy).crop_box == normalize(clean).crop_box
 
     def test_clutter_at_the_edge_is_dropped(self) -> None:
         """Something dark that the edge cuts off, far from the digit, is not part of it."""
@@ -393,6 +435,34 @@ class TestAnyPicture:
         picture = with_stroke(canvas(280, 280), SEVEN)
         picture.flags.writeable = False
         assert_mnist_geometry(normalize(picture))
+
+
+class TestShrink:
+    def test_small_pictures_stay_as_they_are(self) -> None:
+        """Nothing is done to a picture whose longer side is short enough."""
+        picture = with_stroke(canvas(LONGEST_SIDE, 100), SEVEN)
+        assert shrink(picture) is picture
+
+    @pytest.mark.parametrize(
+        ("width", "height", "expected"),
+        [
+            (2 * LONGEST_SIDE, 200, (100, LONGEST_SIDE)),
+            (300, 3 * LONGEST_SIDE, (LONGEST_SIDE, 100)),
+            (5000, 1, (1, LONGEST_SIDE)),
+        ],
+    )
+    def test_large_pictures_keep_their_shape(self, width: int, height: int, expected: tuple[int, int]) -> None:
+        """The longer side becomes LONGEST_SIDE, the other one in proportion, never less than a pixel."""
+        small = shrink(canvas(width, height, 200))
+        assert small.dtype == np.uint8
+        assert small.shape == expected
+        assert (small == 200).all()
+
+    def test_shrinking_averages(self) -> None:
+        """Every pixel is the mean of those it stands for, so that fine noise vanishes."""
+        checked = np.resize(np.array([0, 200], np.uint8), (2 * LONGEST_SIDE, 2 * LONGEST_SIDE + 1))
+        checked = checked[:, : 2 * LONGEST_SIDE]
+        assert (shrink(checked) == 100).all()
 
 
 class TestBox:

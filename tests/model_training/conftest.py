@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from app.artifact import EVALUATION_FILE, METADATA_FILE, Thresholds, TrainingFacts, current_folder
 from app.loading import Model
@@ -62,3 +63,29 @@ def published_networks(
         (folder / METADATA_FILE).write_text(metadata.model_dump_json())
         (folder / EVALUATION_FILE).write_text(evaluation.model_dump_json())
     return root
+
+
+@pytest.fixture(scope="session")
+def real_folder(few_digits: Dataset, measured_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures as SET/LABEL/FILE. Copy it before changing it.
+
+    `photos`: four digits, the first one labelled otherwise than the tiny model reads it, and a blank sheet called 5.
+    `letters`: a blank sheet and a digit, both called alpha. A folder without pictures and a file belong to no set.
+    """
+    folder = tmp_path_factory.mktemp("real")
+    answers = measured_model.classifier.classify(few_digits.test.pictures).argmax(axis=1)
+
+    def save(picture: Image.Image, *place: str) -> None:
+        path = folder.joinpath(*place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path)
+
+    for index in range(4):
+        label = int(answers[index]) if index else (int(answers[index]) + 1) % 10
+        save(Image.fromarray(few_digits.test.pictures[index, ..., 0]), "photos", str(label), f"{index}.png")
+    save(Image.new("L", (40, 40), 255), "photos", "5", "blank.png")
+    save(Image.new("L", (40, 40), 255), "letters", "alpha", "blank.png")
+    save(Image.fromarray(few_digits.test.pictures[0, ..., 0]), "letters", "alpha", "digit.png")
+    (folder / "empty" / "3").mkdir(parents=True)
+    (folder / "README.md").touch()
+    return folder

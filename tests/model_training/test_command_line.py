@@ -6,17 +6,24 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.artifact import read_artifact
+from app.artifact import Thresholds, read_artifact
 from model_training import __main__ as command_line
+from model_training import doubt, robustness
+from model_training.comparison import NETWORKS
+from model_training.corruption import CORRUPTIONS
 from model_training.data import Dataset
+from model_training.preparations import OURS, USUAL
 from model_training.recipe import RECIPES, Recipe
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, quick_recipe: Recipe, few_digits: Dataset) -> None:
-    """The smoke recipe becomes a quicker one on fewer digits."""
+    """The smoke recipe becomes a quicker one on fewer digits, measured on fewer pictures."""
     monkeypatch.setattr(command_line, "RECIPES", {**RECIPES, "smoke": quick_recipe})
     monkeypatch.setattr(command_line, "load_dataset", lambda *_: few_digits)
+    monkeypatch.setattr(doubt, "OTHERS", 10)
+    monkeypatch.setattr(robustness, "MOST_DIGITS", 2)
+    monkeypatch.setattr(robustness, "STRENGTHS", (0.5,))
 
 
 def run(*arguments: str | Path) -> tuple[int, str, str]:
@@ -70,15 +77,94 @@ def test_evaluating_nothing_exits_with_1(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_evaluate_lists_real_mistakes(tmp_path: Path, tiny_artifact: Path) -> None:
-    """Real pictures get a line a set and a line a mistake."""
-    home = tmp_path / "photos" / "3"
+def test_evaluate_measures_doubt_and_corruption(tmp_path: Path, published_networks: Path) -> None:
+    """After the test digits come pictures of no digits and each corruption; no sheets without real pictures."""
+    status, output, _ = run("evaluate", "--model", published_networks / "default", "--artifacts", tmp_path)
+    assert status == 0
+    assert " of 10" in next(line for line in output.splitlines() if line.startswith("made in code, called no digit"))
+    assert "corrupted test digits, mean: " in output
+    for kind in CORRUPTIONS:
+        [line] = [line for line in output.splitlines() if line.startswith(f"{kind} 0.5 ")]
+        assert line.endswith(" of 2")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("least", "certain"), [(0.0, 1), (1.1, 0)])
+def test_evaluate_tells_what_the_verdicts_are_worth(
+    tmp_path: Path, published_networks: Path, least: float, certain: int
+) -> None:
+    """How many digits are called none is told in any case, how many certain ones are right only if there are any."""
+    shutil.copytree(published_networks / "default", tmp_path / "default")
+    artifact = read_artifact(tmp_path / "default")
+    thresholds = Thresholds(least_pair_probability=0.0, least_confidence=least, rejection_risk=0.0, mistake_risk=0.0)
+    metadata = artifact.metadata.model_copy(update={"thresholds": thresholds})
+    (artifact.folder / "metadata.json").write_text(metadata.model_dump_json())
+    status, output, _ = run("evaluate", "--model", tmp_path / "default")
+    assert status == 0
+    [rejected] = [line for line in output.splitlines() if line.startswith("test called no digit ")]
+    assert rejected.endswith(" 0 of 50")
+    told = [line for line in output.splitlines() if line.startswith("right among certain ")]
+    assert len(told) == certain
+    assert all(line.endswith(" of 50") for line in told)
+
+
+@pytest.mark.usefixtures("quick")
+def test_evaluate_reads_real_pictures(tmp_path: Path, published_networks: Path, real_folder: Path) -> None:
+    """Real digits get a line a set, other pictures a line a label, and people get three sheets to look at."""
+    model = published_networks / "default"
+    status, output, _ = run("evaluate", "--model", model, "--real", real_folder, "--artifacts", tmp_path)
+    assert status == 0
+    lines = output.splitlines()
+    assert "real digits read right, mean of the sets: 60.00%" in lines
+    photos = [line for line in lines if line.startswith("photos ")]
+    assert [line.split("  ")[-1] for line in photos] == ["3 of 5", "1 of 5"]
+    assert any(line.startswith("expected calibration error on real digits: ") for line in lines)
+    letters = lines.index("letters, called no digit")
+    assert [line.split("  ")[-1] for line in lines[letters + 1 : letters + 3]] == ["1 of 2", "1 of 2"]
+    assert [line.split()[0] for line in lines[letters + 1 : letters + 3]] == ["all", "alpha"]
+    metadata = read_artifact(model).metadata
+    folder = tmp_path / ".evaluation" / f"{metadata.name}-{metadata.version}"
+    assert lines[-1] == f"Contact sheets are in {folder}"
+    assert {path.name for path in folder.iterdir()} == {"mistakes.png", "uncertain.png", "preparation.png"}
+    for path in folder.iterdir():
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("quick")
+def test_evaluate_of_nothing_but_refused_pictures(tmp_path: Path, tiny_artifact: Path) -> None:
+    """Files that are no pictures count as read wrongly, and there is no calibration error; sheets are replaced."""
+    home = tmp_path / "real" / "photos" / "3"
     home.mkdir(parents=True)
     (home / "broken.png").write_bytes(b"no picture")
-    status, output, _ = run("evaluate", "--model", tiny_artifact, "--real", tmp_path)
+    for _ in range(2):
+        status, output, _ = run(
+            "evaluate", "--model", tiny_artifact, "--real", tmp_path / "real", "--artifacts", tmp_path
+        )
+        assert status == 0
+        assert "0 of 1" in output
+        assert "calibration error on real digits" not in output
+        assert "made in code" not in output
+        assert len(list((tmp_path / ".evaluation").glob("tiny-*/*.png"))) == 3
+
+
+@pytest.mark.usefixtures("quick")
+def test_evaluate_of_other_things_only(tmp_path: Path, tiny_artifact: Path, real_folder: Path) -> None:
+    """Without a set of digits nothing is said of digits."""
+    shutil.copytree(real_folder / "letters", tmp_path / "real" / "letters")
+    status, output, _ = run("evaluate", "--model", tiny_artifact, "--real", tmp_path / "real", "--artifacts", tmp_path)
     assert status == 0
-    assert f"{home}/broken.png: refused" in output
-    assert "0 of 1" in output
+    assert "real digits" not in output
+    assert "letters, called no digit" in output
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare"])
+def test_missing_real_pictures_are_told_at_once(tmp_path: Path, command: str) -> None:
+    """A mistyped folder costs nobody the minutes before it would be read."""
+    status, output, error = run(command, "--real", tmp_path / "nowhere", "--artifacts", tmp_path)
+    assert status == 2
+    assert output == ""
+    assert "'--real'" in error
 
 
 @pytest.mark.usefixtures("quick")
@@ -91,6 +177,29 @@ def test_compare_writes_its_page_beside_the_models(tmp_path: Path, published_net
     assert output.count("  deformed") == 4
     assert f"Written to {tmp_path}/comparison" in output
     assert (tmp_path / "comparison" / "README.md").is_file()
+
+
+@pytest.mark.usefixtures("quick")
+def test_compare_reads_real_pictures_after_both_preparations(
+    tmp_path: Path, published_networks: Path, real_folder: Path
+) -> None:
+    """A table and a chart lie beside the page; real pictures without digits are refused in one sentence."""
+    artifacts = tmp_path / "artifacts"
+    shutil.copytree(published_networks, artifacts)
+    status, _, _ = run("compare", "--real", real_folder, "--artifacts", artifacts)
+    assert status == 0
+    header, _, photos = (artifacts / "comparison" / "preparations.md").read_text().splitlines()
+    assert [cell.strip() for cell in header.split("|")[2:-1]] == [
+        f"{name}, {preparation}" for name in NETWORKS for preparation in (USUAL, OURS)
+    ]
+    assert photos.startswith("| photos | ")
+    assert photos.split("|")[3].strip() == "60.0%"
+    assert (artifacts / "comparison" / "preparations.png").read_bytes().startswith(b"\x89PNG")
+    shutil.copytree(real_folder / "letters", tmp_path / "real" / "letters")
+    status, _, error = run("compare", "--real", tmp_path / "real", "--artifacts", artifacts)
+    assert status == 1
+    assert error.startswith(f"{tmp_path}/real holds no set of digits.")
+    assert len(error.splitlines()) == 1
 
 
 @pytest.mark.usefixtures("quick")

@@ -11,8 +11,12 @@ import pytest
 from app.artifact import read_artifact
 from app.errors import ArtifactError
 from app.loading import load_model
-from model_training import publishing, report
+from model_training import doubt, publishing, report, robustness
+from model_training.calibration import at_temperature
+from model_training.corruption import CORRUPTIONS
 from model_training.data import Dataset
+from model_training.evaluation import score
+from model_training.network import build_peers
 from model_training.publishing import GateError, publish_compiled, publish_trained
 from model_training.recipe import Recipe
 from model_training.training import Trained, train
@@ -152,3 +156,121 @@ def test_own_keras_model_is_compiled_and_published(tmp_path: Path, tiny_keras: P
     publish_compiled(tiny_keras, "mine", tmp_path)
     model = load_model(tmp_path / "mine")
     assert (model.metadata.name, model.metadata.training, model.evaluation) == ("mine", None, None)
+
+
+@pytest.fixture(scope="module")
+def two_peers(quick_recipe: Recipe) -> Recipe:
+    """The quick recipe with two networks."""
+    return dataclasses.replace(quick_recipe, peers=2)
+
+
+def always(recipe: Recipe, trained: Trained, *answers: tuple[int, float]) -> Trained:
+    """Networks that answer with one digit each whatever they see, the surer the larger the number beside it."""
+    networks = build_peers(recipe)
+    peers = Trained(networks, trained.history)
+    for peer, (digit, sureness) in zip(peers.peers, answers, strict=True):
+        weights = [np.zeros_like(weight) for weight in peer.get_weights()]
+        weights[-1][digit] = sureness
+        peer.set_weights(weights)
+    return peers
+
+
+def published_answer(root: Path, recipe: Recipe) -> tuple[int, float]:
+    """The digit that a published model of such a network answers with, and how sure it is."""
+    probabilities = load_model(root / recipe.name).classifier.classify(np.zeros((1, 28, 28, 1), np.uint8))[0]
+    return int(probabilities.argmax()), float(probabilities.max())
+
+
+@pytest.mark.parametrize("best_first", [True, False])
+def test_best_peer_is_published(
+    tmp_path: Path, trained: Trained, few_digits: Dataset, two_peers: Recipe, best_first: bool
+) -> None:
+    """Of several networks the one that reads most validation digits, wherever it stands; all their figures are kept."""
+    counts = np.bincount(few_digits.validation.labels, minlength=10)
+    common, rare = int(counts.argmax()), int(counts.argmin())
+    order = [common, rare] if best_first else [rare, common]
+    # The rare answer comes with less doubt: accuracy counts first.
+    peers = always(two_peers, trained, *((digit, 1.0 if digit == common else 0.1) for digit in order))
+    folder = publish_trained(two_peers, few_digits, peers, tmp_path)
+    assert published_answer(tmp_path, two_peers)[0] == common
+    evaluation = read_artifact(tmp_path / two_peers.name).evaluation
+    assert evaluation is not None
+    assert evaluation.peers == tuple(score(int(counts[digit]), 50) for digit in order)
+    assert evaluation.validation == score(int(counts[common]), 50)
+    assert evaluation.temperature is None
+    assert "2 networks were trained side by side" in (folder / report.CARD_FILE).read_text()
+
+
+@pytest.mark.parametrize("honest_first", [True, False])
+def test_of_equals_the_more_honest_peer_is_published(
+    tmp_path: Path, trained: Trained, few_digits: Dataset, two_peers: Recipe, honest_first: bool
+) -> None:
+    """Where both read as many, the one with the smaller loss: here the one that is not sure without a reason."""
+    digit = int(few_digits.validation.labels[0])
+    answers = [(digit, 1.0), (digit, 9.0)]
+    publish_trained(
+        two_peers, few_digits, always(two_peers, trained, *(answers if honest_first else answers[::-1])), tmp_path
+    )
+    answer, confidence = published_answer(tmp_path, two_peers)
+    assert answer == digit
+    assert confidence == pytest.approx(np.e / (np.e + 9), abs=1e-4)
+
+
+def test_single_network_has_no_peers_on_its_card(
+    tmp_path: Path, trained: Trained, few_digits: Dataset, quick_recipe: Recipe
+) -> None:
+    """Nothing is said of a choice where there was none, of corrupted digits that were not read, or of a temperature."""
+    folder = publish_trained(quick_recipe, few_digits, trained, tmp_path)
+    card = (folder / report.CARD_FILE).read_text()
+    assert "side by side" not in card
+    assert "Corrupted digits" not in card
+    evaluation = read_artifact(folder).evaluation
+    assert evaluation is not None
+    assert (len(evaluation.peers), evaluation.temperature) == (1, None)
+    assert (evaluation.refused_others, evaluation.corrupted) == (None, ())
+
+
+def test_calibrated_network_answers_at_its_temperature(
+    tmp_path: Path, trained: Trained, few_digits: Dataset, quick_recipe: Recipe
+) -> None:
+    """The temperature is recorded and is part of the published weights: no digit changes, only how sure it is."""
+    calibrated = dataclasses.replace(quick_recipe, calibrated=True)
+    publish_trained(calibrated, few_digits, trained, tmp_path)
+    model = load_model(tmp_path / calibrated.name)
+    assert model.evaluation is not None
+    temperature = model.evaluation.temperature
+    assert temperature is not None
+    assert abs(temperature - 1.0) > 0.01
+    [network] = trained.peers
+    before = np.asarray(network.predict(few_digits.test.pictures, verbose=0))
+    answers = model.classifier.classify(few_digits.test.pictures)
+    assert answers == pytest.approx(at_temperature(before, temperature), abs=1e-4)
+    assert np.abs(answers - before).max() > 1e-3
+
+
+def test_robust_recipe_is_measured_on_more(
+    tmp_path: Path,
+    trained: Trained,
+    few_digits: Dataset,
+    quick_recipe: Recipe,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Corrupted digits and pictures of no digits are read too, and stand on the model card."""
+    monkeypatch.setattr(doubt, "OTHERS", 20)
+    monkeypatch.setattr(robustness, "MOST_DIGITS", 4)
+    monkeypatch.setattr(robustness, "STRENGTHS", (0.25, 0.75))
+    robust = dataclasses.replace(quick_recipe, robust=True)
+    folder = publish_trained(robust, few_digits, trained, tmp_path)
+    evaluation = read_artifact(folder).evaluation
+    assert evaluation is not None
+    assert evaluation.refused_others is not None
+    assert evaluation.refused_others.count == 20
+    assert [row.kind for row in evaluation.corrupted] == [kind for kind in CORRUPTIONS for _ in range(2)]
+    assert {row.score.count for row in evaluation.corrupted} == {4}
+    card = (folder / report.CARD_FILE).read_text()
+    assert "| corruption | strength 0.25 | strength 0.75 |" in card
+    for weak, strong in zip(evaluation.corrupted[::2], evaluation.corrupted[1::2], strict=True):
+        assert f"| {weak.kind} | {weak.score.share:.1%} | {strong.score.share:.1%} |" in card
+    assert f"Mean: {robustness.mean_accuracy(evaluation.corrupted):.2%}" in card
+    assert f"Of 20 pictures made in code that show no digit {evaluation.refused_others.share:.1%}" in card
+    assert (folder / report.DOUBT_FILE).read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,116 @@
+"""Grey picture -> how far each pixel stands out from its ground, on the ink's side, as pure functions."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from app.bands import banded_ground
+from app.ground import FLAT_GROUND, Grey, local_ground, plain_ground, robust_deviation, smooth_ground
+
+Mask = npt.NDArray[np.uint8]
+"""uint8 (height, width), not zero where there is ink."""
+
+Response = npt.NDArray[np.float32]
+"""float32 (height, width), how far each pixel stands out from its ground, in grey levels; never negative."""
+
+LEAST_CONTRAST: Final = 10.0
+"""Ink that stands out by fewer grey levels is not ink."""
+
+NOISE_MULTIPLE: Final = 4.0
+"""Ink stands out by at least this many standard deviations of the ground."""
+
+DARK_PRIOR: Final = 2.0
+"""Dark ink must be this much less likely than light ink to be taken for ground: most people write dark on light."""
+
+DARKEST_GROUND: Final = 40.0
+"""A ground darker than this counts as this bright, so that the noise of night is not taken for ink."""
+
+
+def ink_response(grey: Grey) -> tuple[Response, bool]:
+    """How far each pixel stands out from the ground on the ink's side, and whether that side is the dark one.
+
+    The simplest ground that fits is taken: bands, a smooth surface, one grey, and else whatever follows shadows.
+    """
+    picture = grey.astype(np.float32)
+    bands = banded_ground(grey)
+    if bands is not None:
+        return _on_bands(picture, bands)
+    smooth, rest = smooth_ground(grey)
+    if rest <= FLAT_GROUND:
+        return _on_smooth_ground(picture, smooth, rest)
+    plain = plain_ground(grey)
+    if plain is not None:
+        return _on_plain_ground(picture, plain)
+    return _on_local_ground(grey, picture)
+
+
+def _on_bands(picture: Response, bands: Response) -> tuple[Response, bool]:
+    # On a dark band ink may be light and on a light one dark.
+    darker, lighter = (_standing_out(picture, bands, 0.0, side) for side in (True, False))
+    response = np.maximum(_in_full_light(darker, bands), _in_full_light(lighter, 255.0 - bands))
+    return response, float(darker.sum()) >= float(lighter.sum())
+
+
+def _on_smooth_ground(picture: Response, smooth: Response, rest: float) -> tuple[Response, bool]:
+    residual = picture - smooth
+    # Ink is the minority: the residuals' third moment points to its side.
+    dark = float(np.vdot(residual * residual, residual)) < 0.0
+    response = _standing_out(picture, smooth, rest, dark)
+    return (_in_full_light(response, smooth) if dark else response), dark
+
+
+def _on_plain_ground(picture: Response, ground: float) -> tuple[Response, bool]:
+    dark = ground > float(picture.mean())
+    level = np.full_like(picture, ground)
+    response = _standing_out(picture, level, 0.0, dark)
+    return (_in_full_light(response, level) if dark else response), dark
+
+
+def _on_local_ground(grey: Grey, picture: Response) -> tuple[Response, bool]:
+    sides = []
+    for dark in (True, False):
+        ground = local_ground(grey, dark)
+        # Closing finds the brightest of the paper's grain, opening the darkest.
+        ground += np.median(picture - ground)
+        noise = robust_deviation(picture - ground)
+        sides.append((_standing_out(picture, ground, noise, dark), ground))
+    lit = _in_full_light(*sides[0])
+    # In full light everything dark grows; the comparison is fair at the light of the paper's brighter parts.
+    light = float(np.percentile(sides[0][1], 75.0)) / 255.0
+    dark = DARK_PRIOR * light * light * _stroke_likeness(lit) >= _stroke_likeness(sides[1][0])
+    return (lit, True) if dark else (sides[1][0], False)
+
+
+def _standing_out(picture: Response, ground: Response, noise: float, dark: bool) -> Response:
+    """The response of one side, zero where it drowns in the ground's own variation."""
+    residual = ground - picture if dark else picture - ground
+    least = max(LEAST_CONTRAST, NOISE_MULTIPLE * noise)
+    return np.where(residual >= least, residual, np.float32(0.0))
+
+
+def _in_full_light(response: Response, ground: Response) -> Response:
+    """Dark ink takes its share of the light there is: in relation to its ground, ink in a shadow counts like any.
+
+    Light ink on a dark band of the picture is the same upside down.
+    """
+    return np.asarray(response * (255.0 / np.maximum(ground, DARKEST_GROUND)), np.float32)
+
+
+def _stroke_likeness(response: Response) -> float:
+    """High for strong thin lines that reach far, low for the blobs of ground between them."""
+    ceiling = float(response.max())
+    if ceiling == 0.0:
+        return 0.0
+    depth = mean_depth((response > ceiling / 2).astype(np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats((response > ceiling / 3).astype(np.uint8), connectivity=8)
+    reach = float(stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max())
+    return float(np.vdot(response, response)) * (reach / depth) ** 2
+
+
+def mean_depth(mask: Mask) -> float:
+    """Mean distance of the ink's pixels to the nearest pixel without ink; outside the picture there is none."""
+    surrounded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    distance = cv2.distanceTransform(surrounded, cv2.DIST_L2, 3)
+    return float(distance[distance > 0].mean())

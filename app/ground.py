@@ -1,0 +1,133 @@
+"""What lies under the ink: estimates of a picture's ground, from the simplest to the most supple."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Grey = npt.NDArray[np.uint8]
+"""uint8 (height, width), 0 black to 255 white."""
+
+Level = npt.NDArray[np.float32]
+"""float32 (height, width), the ground's grey under each pixel."""
+
+Coordinates = npt.NDArray[np.float64]
+
+FRAME_PERCENTILE: Final = 70.0
+"""Share of the picture's frame that must follow a smooth surface; ink and edges may take the rest."""
+
+FLAT_GROUND: Final = 8.0
+"""Grey levels by which it may leave that surface; beyond, there are shadows with edges."""
+
+PLAIN_SHARE: Final = 0.3
+"""Share of the frame that is ground, all of one grey, in a picture that ink fills."""
+
+SATURATED_SHARE: Final = 0.15
+"""The same where the ground is black or white."""
+
+SMALL_SIDE: Final = 40
+"""Pixels; pictures up to this size are crops of digits rather than photographs with shadows."""
+
+SATURATED: Final = 4.0
+"""Grey levels from black or white."""
+
+FULL_INK: Final = 0.7
+"""Half of the ink has at least this share of the contrast of the strongest."""
+
+FULL_INK_SMALL: Final = 0.45
+"""The same in small pictures, where strokes are all edge."""
+
+GROUND_WINDOW: Final = 0.3
+"""Window of the ground estimate, as a share of the shorter side: wider than strokes, narrower than shadows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """A smooth surface through samples."""
+
+    picture: Level
+    """Its grey levels."""
+    rest: Coordinates
+    """How far each sample is from it, in grey levels."""
+
+
+def smooth_ground(grey: Grey) -> tuple[Level, float]:
+    """A quadratic surface through the picture's frame, which is mostly ground, and how far the frame leaves it."""
+    height, width = grey.shape
+    band = max(1, min(height, width) // 16)
+    frame = np.zeros(grey.shape, bool)
+    frame[:band], frame[-band:], frame[:, :band], frame[:, -band:] = True, True, True, True
+    rows, columns = np.nonzero(frame)
+    stride = max(1, len(rows) // 512)
+    rows, columns = rows[::stride], columns[::stride]
+    surface = fit_surface(
+        rows / max(height - 1, 1), columns / max(width - 1, 1), grey[rows, columns].astype(np.float64), grey.shape
+    )
+    return surface.picture, float(np.percentile(surface.rest, FRAME_PERCENTILE))
+
+
+def fit_surface(rows: Coordinates, columns: Coordinates, values: Coordinates, shape: tuple[int, int]) -> Surface:
+    """A quadratic surface through samples of a picture, most of them ground.
+
+    Iteratively reweighted least squares with Cauchy's weights, so that ink among the samples counts little.
+
+    Args:
+        rows: of the samples, float64 (n,), 0 at the top edge to 1 at the bottom one.
+        columns: the same from left to right.
+        values: the samples, grey levels.
+        shape: height and width of the surface, in pixels.
+    """
+    basis = _quadratic(columns, rows)
+    fit: npt.NDArray[np.float64] = np.zeros(basis.shape[1])
+    fit[0] = np.median(values)
+    for _ in range(4):
+        residual = values - basis @ fit
+        weights = 1.0 / (1.0 + (residual / (2.0 * max(robust_deviation(residual), 1.0))) ** 2)
+        weighted = basis * weights[:, None]
+        normal = weighted.T @ basis + 1e-6 * np.eye(len(fit))
+        fit = np.asarray(np.linalg.solve(normal, weighted.T @ values), np.float64)
+    constant, x1, y1, x2, xy, y2 = fit.astype(np.float32)
+    height, width = shape
+    x = np.linspace(0.0, 1.0, width, dtype=np.float32)[None, :]
+    y = np.linspace(0.0, 1.0, height, dtype=np.float32)[:, None]
+    picture = (constant + (x1 + x2 * x) * x) + (y1 + y2 * y) * y + (xy * y) * x
+    return Surface(picture, np.abs(values - basis @ fit))
+
+
+def plain_ground(grey: Grey) -> float | None:
+    """The grey of the ground where ink takes much of the picture's frame, as in tight crops; None if it has none.
+
+    Shadows too have few greys: in larger pictures only black and white pass for the ground, and only full ink for ink.
+    """
+    frame = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]]).astype(np.float32)
+    levels = [float(level) for level in np.percentile(frame, [5.0, 95.0])]
+    shares = [float((np.abs(frame - level) <= FLAT_GROUND).mean()) for level in levels]
+    best = int(np.argmax(shares))
+    ground = levels[best]
+    is_small = max(grey.shape) <= SMALL_SIDE
+    is_saturated = min(ground, 255.0 - ground) <= SATURATED
+    if shares[best] < (SATURATED_SHARE if is_saturated else PLAIN_SHARE) or not (is_small or is_saturated):
+        return None
+    contrast = np.abs(grey.astype(np.float32) - ground)
+    ink = contrast[contrast > FLAT_GROUND]
+    full = FULL_INK_SMALL if is_small else FULL_INK
+    return ground if float(np.median(ink)) >= full * float(np.percentile(ink, 99.0)) else None
+
+
+def local_ground(grey: Grey, dark: bool) -> Level:
+    """The ground under the ink by grey-scale closing (dark ink) or opening (light ink): follows shadow edges."""
+    window = max(3, int(min(grey.shape) * GROUND_WINDOW) | 1)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (window, window))
+    ground = cv2.morphologyEx(cv2.medianBlur(grey, 3), cv2.MORPH_CLOSE if dark else cv2.MORPH_OPEN, kernel)
+    return cv2.GaussianBlur(ground, (0, 0), max(0.5, window / 24)).astype(np.float32)
+
+
+def robust_deviation(residual: npt.NDArray[np.floating]) -> float:
+    """The standard deviation of what is normal in a residual, from its median absolute deviation."""
+    return 1.4826 * float(np.median(np.abs(residual)))
+
+
+def _quadratic(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)

@@ -1,0 +1,110 @@
+"""A sheet of paper on something darker: what lies around it is taken away before ink is looked for."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from app.ground import Grey, fit_surface
+
+Mask = npt.NDArray[np.uint8]
+"""uint8 (height, width), 255 or 0."""
+
+SCALE_SIDE: Final = 96
+"""Sheets are looked for in a picture this many pixels long; strokes all but vanish."""
+
+LEAST_SIDE: Final = 96
+"""Smaller pictures are crops or drawings."""
+
+LEAST_STEP: Final = 50.0
+"""Grey levels between the sheet and what lies around it."""
+
+SATURATED: Final = 4.0
+"""Grey levels: what lies around a sheet is dark but never quite black, as a canvas is."""
+
+LEAST_BREADTH: Final = 0.35
+"""Breadth of a sheet, as a share of the picture's longer side; strokes are narrower."""
+
+MOST_SHARE: Final = 0.97
+"""Of the picture that a sheet takes."""
+
+LEAST_PAPER: Final = 0.75
+"""Share of a sheet that is paper rather than ink; the ring of a thick zero is no sheet, nor is a shadow's edge."""
+
+MOST_CORNERS: Final = 6
+"""Of a sheet, those included where the picture's edge cuts it; round shapes have more."""
+
+BEND: Final = 0.02
+"""How far an edge may bend, as a share of the whole outline, before it counts as a corner."""
+
+MARGIN: Final = 2
+"""Pixels, of the small picture, at the sheet's edge that belong to neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A picture without what lies around its sheet."""
+
+    picture: Grey
+    """Outside of the sheet its paper goes on."""
+    inside: Mask
+    """255 on the sheet, but for its edge."""
+
+
+def find_sheet(grey: Grey) -> Sheet | None:
+    """Find a bright sheet that something darker surrounds, at one side at least.
+
+    Args:
+        grey: uint8 (height, width).
+
+    Returns:
+        None where there is none.
+    """
+    if max(grey.shape) < LEAST_SIDE:
+        return None
+    height, width = grey.shape
+    factor = SCALE_SIDE / max(grey.shape)
+    size = max(8, round(width * factor)), max(8, round(height * factor))
+    small = np.asarray(cv2.medianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), 5), np.uint8)
+    bright = np.asarray(cv2.threshold(small, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1], np.uint8)
+    outline = _outline(bright)
+    if outline is None:
+        return None
+    filled = np.asarray(cv2.drawContours(np.zeros_like(bright), [outline], -1, 255, cv2.FILLED), np.uint8)
+    if not _is_surrounded(small, bright, filled):
+        return None
+    kernel = np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8)
+    # Beyond the picture's own edge the sheet may go on.
+    inner = cv2.erode(filled, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=255)
+    rows, columns = np.nonzero((inner > 0) & (bright > 0))
+    paper = fit_surface(
+        rows / (size[1] - 1), columns / (size[0] - 1), small[rows, columns].astype(np.float64), grey.shape
+    )
+    inside = np.asarray(cv2.resize(inner, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+    picture = np.where(inside > 0, grey, np.clip(paper.picture, 0, 255).astype(np.uint8))
+    return Sheet(picture, inside)
+
+
+def _is_surrounded(small: Grey, bright: Mask, filled: Mask) -> bool:
+    """Whether what is filled is mostly paper, and something much darker lies between it and the picture's edge."""
+    if (bright[filled > 0] > 0).mean() < LEAST_PAPER:
+        return False
+    around = (filled == 0) & (bright == 0)
+    frame = np.ones_like(around)
+    frame[1:-1, 1:-1] = False
+    if not (around & frame).any() or float(np.median(small[around])) <= SATURATED:
+        return False
+    return float(np.mean(small[bright > 0])) - float(np.mean(small[around])) >= LEAST_STEP
+
+
+def _outline(bright: Mask) -> npt.NDArray[np.int32] | None:
+    """The convex hull of the largest bright piece if it has a sheet's breadth and corners; ink may cut its edge."""
+    outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    hull = cv2.convexHull(max(outlines, key=cv2.contourArea))
+    breadth = min(cv2.minAreaRect(hull)[1])
+    if breadth < LEAST_BREADTH * SCALE_SIDE or cv2.contourArea(hull) > MOST_SHARE * bright.size:
+        return None
+    corners = cv2.approxPolyDP(hull, BEND * cv2.arcLength(hull, True), True)
+    return np.asarray(hull, np.int32) if len(corners) <= MOST_CORNERS else None

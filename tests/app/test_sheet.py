@@ -1,0 +1,98 @@
+"""What lies around a sheet of paper is not taken for ink, and shadows and digits are not taken for sheets."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from app.normalization import normalize
+from app.sheet import LEAST_SIDE, find_sheet
+from tests.pictures import seven
+
+Grey = npt.NDArray[np.uint8]
+
+
+def on_a_table(page: Grey, degrees: float = 0.0, table: int = 50) -> Grey:
+    """A page, turned and at 60% of its size, in the middle of something darker."""
+    height, width = page.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 0.6)
+    placed = cv2.warpAffine(page, turn, (width, height), borderMode=cv2.BORDER_CONSTANT, borderValue=table)
+    return np.asarray(placed, np.uint8)
+
+
+@pytest.fixture
+def page() -> Grey:
+    """A dark seven on light paper, 300 pixels a side."""
+    return np.asarray(seven(300, 300, ink=60, ground=210), np.uint8)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 7.0, -12.0])
+def test_digit_on_a_sheet_on_a_table(page: Grey, degrees: float) -> None:
+    """The digit is found on the sheet, and the table's side of the picture is paper."""
+    picture = on_a_table(page, degrees)
+    sheet = find_sheet(picture)
+    assert sheet is not None
+    assert sheet.picture[0].min() > 150
+    digit = normalize(picture)
+    assert digit.inverted
+    assert digit.crop_box.width < 130
+    straight = normalize(page).pixels.astype(int)
+    assert degrees or np.abs(digit.pixels - straight).mean() < 12
+
+
+def test_table_along_one_edge(page: Grey) -> None:
+    """A dark stripe of table beside the paper is not part of the digit."""
+    picture = page.copy()
+    picture[:, :40] = 55
+    assert normalize(picture).crop_box == normalize(page).crop_box
+
+
+def test_digit_that_touches_the_sheets_edge(page: Grey) -> None:
+    """Ink may reach the sheet's edge."""
+    columns = np.flatnonzero((page < 120).any(axis=0))
+    tight = np.asarray(cv2.resize(page[:, columns[0] : columns[-1] + 40], (300, 300)), np.uint8)
+    digit = normalize(on_a_table(tight))
+    assert digit.inverted
+    assert digit.crop_box.width < 200
+
+
+def test_empty_sheet_shows_the_sheet() -> None:
+    """A sheet with nothing on it is what stands out."""
+    digit = normalize(on_a_table(np.full((300, 300), 210, np.uint8)))
+    assert not digit.inverted
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.full((200, 200), 128, np.uint8),
+        np.asarray(seven(280, 280, ink=255, ground=0), np.uint8),
+        np.asarray(seven(280, 280), np.uint8),
+        np.asarray(seven(LEAST_SIDE - 1, LEAST_SIDE - 1), np.uint8),
+    ],
+    ids=["plain", "light on dark", "dark on light", "small"],
+)
+def test_no_sheet(picture: Grey) -> None:
+    """Drawings and crops have none."""
+    assert find_sheet(picture) is None
+
+
+def test_round_things_are_no_sheets() -> None:
+    """A lamp's spot or a thick ring has no corners."""
+    spot = np.full((300, 300), 40, np.uint8)
+    cv2.circle(spot, (150, 150), 110, 220, -1)
+    assert find_sheet(spot) is None
+
+
+def test_canvas_is_no_table() -> None:
+    """On pure black a bright block is drawn, not photographed."""
+    block = np.zeros((300, 300), np.uint8)
+    block[80:220, 80:220] = 255
+    assert find_sheet(block) is None
+
+
+def test_shadow_is_not_taken_away(page: Grey) -> None:
+    """Ink that lies half in a shadow stays whole."""
+    shaded = np.clip(page * np.where(np.arange(300) > 150, 0.5, 1.0), 0, 255).astype(np.uint8)
+    shaded = np.asarray(cv2.GaussianBlur(shaded, (0, 0), 4), np.uint8)
+    assert abs(normalize(shaded).crop_box.width - normalize(page).crop_box.width) <= 12
