@@ -25,7 +25,7 @@ Batch = tuple[Pictures, Targets]
 
 Random = np.random.Generator
 
-POOL_SIZES: Final = MappingProxyType({"drawn": 30_000, "corrupted": 60_000, "outliers": 20_000})
+POOL_SIZES: Final = MappingProxyType({"drawn": 30_000, "corrupted": 60_000, "outliers": 40_000})
 """How many pictures of each kind are made once a training, to pick each batch's share from."""
 
 _COLUMNS, _ROWS = np.meshgrid(np.arange(SIDE, dtype=np.float32), np.arange(SIDE, dtype=np.float32))

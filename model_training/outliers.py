@@ -72,6 +72,23 @@ def _curls(_: Digits, random: Random) -> Canvas:
     return canvas
 
 
+def _squiggle(_: Digits, random: Random) -> Canvas:
+    """One line that turns more often than any digit does, sometimes with a dash beside it, as cursive scripts have."""
+    canvas = np.zeros((CANVAS, CANVAS), np.uint8)
+    turns = int(random.integers(6, 10))
+    reach = random.uniform(10, 26)
+    x = CANVAS / 2 + reach * np.where(np.arange(turns) % 2, 1, -1) * random.uniform(0.6, 1.2, turns)
+    x += np.linspace(0, random.uniform(-16, 16), turns)
+    y = np.linspace(14, CANVAS - 14, turns) + random.normal(0, 3, turns)
+    steps = np.linspace(0, turns - 1, 120)
+    line = np.stack([np.interp(steps, np.arange(turns), x), np.interp(steps, np.arange(turns), y)], axis=1)
+    _polyline(canvas, np.asarray(cv2.blur(line, (1, int(random.choice([5, 9, 15]))))), random)
+    if random.random() < 0.5:
+        start = random.uniform(16, CANVAS - 16, 2)
+        _polyline(canvas, np.stack([start, start + random.uniform(-24, 24, 2)]), random)
+    return canvas
+
+
 def _blot(_: Digits, random: Random) -> Canvas:
     """A filled shape, plain or shaded, as clothes and hands are."""
     angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
@@ -159,6 +176,7 @@ _KINDS: Final[tuple[Callable[[Digits, Random], Canvas], ...]] = (
     *([_glyph] * 5),
     _scribble,
     *([_curls] * 2),
+    *([_squiggle] * 2),
     _crossing,
     _blot,
     _texture,
