@@ -36,6 +36,9 @@ RULE_CONTRAST: Final = 0.75
 SIDE_SHARE: Final = 0.3
 """Where more than this share of a sheet or of what lies around it would be ink, it is none."""
 
+SURROUNDED: Final = 0.5
+"""Ink across a sheet's edge is a digit's all the same when at least this share of the picture's frame is no sheet."""
+
 FAINT_SHARE: Final = 0.5
 """Share of the ink threshold that is still ink where it is connected to ink (hysteresis, as in Canny, 1986)."""
 
@@ -89,9 +92,13 @@ def find_ink(grey: Grey) -> Ink:
     if all((side > 0).mean() <= SIDE_SHARE for side in sides):
         return ink
     try:
-        return _find_ink(sheet.picture)
+        written = _find_ink(sheet.picture)
     except NoInkError:
         return ink
+    # In a tight crop of a photograph, what seems to lie around the sheet is where the digit's strokes reach the edge.
+    reach = cv2.dilate(written.mask, np.ones((5, 5), np.uint8))
+    goes_on = bool((reach[sheet.inside == 0] > 0).any())
+    return ink if goes_on and sheet.surrounded < SURROUNDED else written
 
 
 def _find_ink(grey: Grey) -> Ink:

@@ -22,7 +22,7 @@ LEAST_STEP: Final = 50.0
 """Grey levels between the sheet and what lies around it."""
 
 SATURATED: Final = 4.0
-"""Grey levels: what lies around a sheet is dark but never quite black, as a canvas is."""
+"""Grey levels: what is photographed is never quite black or white, as a canvas is."""
 
 LEAST_BREADTH: Final = 0.35
 """Breadth of a sheet, as a share of the picture's longer side; strokes are narrower."""
@@ -51,6 +51,8 @@ class Sheet:
     """Outside of the sheet its paper goes on."""
     inside: Mask
     """255 on the sheet, but for its edge."""
+    surrounded: float
+    """Share of the picture's frame that is not sheet."""
 
 
 def find_sheet(grey: Grey) -> Sheet | None:
@@ -73,7 +75,8 @@ def find_sheet(grey: Grey) -> Sheet | None:
     if outline is None:
         return None
     filled = np.asarray(cv2.drawContours(np.zeros_like(bright), [outline], -1, 255, cv2.FILLED), np.uint8)
-    if not _is_surrounded(small, bright, filled):
+    around = (filled == 0) & (bright == 0)
+    if not around.any() or not _is_sheet(small, bright, filled, around):
         return None
     kernel = np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8)
     # Beyond the picture's own edge the sheet may go on.
@@ -84,19 +87,16 @@ def find_sheet(grey: Grey) -> Sheet | None:
     )
     inside = np.asarray(cv2.resize(inner, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
     picture = np.where(inside > 0, grey, np.clip(paper.picture, 0, 255).astype(np.uint8))
-    return Sheet(picture, inside)
+    frame = np.concatenate([around[0], around[-1], around[1:-1, 0], around[1:-1, -1]])
+    return Sheet(picture, inside, float(frame.mean()))
 
 
-def _is_surrounded(small: Grey, bright: Mask, filled: Mask) -> bool:
-    """Whether what is filled is mostly paper, and something much darker lies between it and the picture's edge."""
+def _is_sheet(small: Grey, bright: Mask, filled: Mask, around: npt.NDArray[np.bool_]) -> bool:
+    """Whether what is filled is mostly paper, photographed, and much brighter than what lies around it."""
     if (bright[filled > 0] > 0).mean() < LEAST_PAPER:
         return False
-    around = (filled == 0) & (bright == 0)
-    frame = np.ones_like(around)
-    frame[1:-1, 1:-1] = False
-    if not (around & frame).any() or float(np.median(small[around])) <= SATURATED:
-        return False
-    return float(np.mean(small[bright > 0])) - float(np.mean(small[around])) >= LEAST_STEP
+    darkness, paper = float(np.median(small[around])), float(np.median(small[bright > 0]))
+    return SATURATED < darkness <= paper - LEAST_STEP and paper < 255.0 - SATURATED
 
 
 def _outline(bright: Mask) -> npt.NDArray[np.int32] | None:

@@ -47,6 +47,11 @@ class Recipe:
     """Whether corrupted digits and pictures of no digits are part of its evaluation."""
     seed: int = 1
 
+    def __post_init__(self) -> None:
+        """Refuse lessons without anybody to give them."""
+        if self.lesson_share and self.peers < 2:
+            raise ValueError("A lesson_share needs at least two peers.")
+
 
 RECIPES: Final[Mapping[RecipeName, Recipe]] = MappingProxyType(
     {
