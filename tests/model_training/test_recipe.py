@@ -29,3 +29,9 @@ def test_recipes_cannot_be_changed() -> None:
     """A recipe is a value."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         RECIPES["paper"].epochs = 6  # type: ignore[misc]
+
+
+def test_lessons_need_peers() -> None:
+    """A network alone has nobody to learn from."""
+    with pytest.raises(ValueError, match="at least two peers"):
+        dataclasses.replace(RECIPES["default"], peers=1)
