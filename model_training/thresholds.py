@@ -8,7 +8,7 @@ import numpy.typing as npt
 from app.artifact import Thresholds
 from app.judgement import pair_probability
 
-REJECTION_RISK: Final = 0.003
+REJECTION_RISK: Final = 0.0035
 """Share of genuine digits that may be called none."""
 
 MISTAKE_RISK: Final = 0.001
