@@ -111,7 +111,7 @@ def plain_ground(grey: Grey) -> float | None:
     if shares[best] < (SATURATED_SHARE if is_saturated else PLAIN_SHARE) or not (is_small or is_saturated):
         return None
     contrast = np.abs(grey.astype(np.float32) - ground)
-    ink = contrast[contrast > FLAT_GROUND]
+    ink = contrast[contrast > min(FLAT_GROUND, float(contrast.max()) / 2)]
     full = FULL_INK_SMALL if is_small else FULL_INK
     return ground if float(np.median(ink)) >= full * float(np.percentile(ink, 99.0)) else None
 

@@ -102,6 +102,8 @@ def _is_sheet(small: Grey, bright: Mask, filled: Mask, around: npt.NDArray[np.bo
 def _outline(bright: Mask) -> npt.NDArray[np.int32] | None:
     """The convex hull of the largest bright piece if it has a sheet's breadth and corners; ink may cut its edge."""
     outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not outlines:
+        return None
     hull = cv2.convexHull(max(outlines, key=cv2.contourArea))
     breadth = min(cv2.minAreaRect(hull)[1])
     if breadth < LEAST_BREADTH * SCALE_SIDE or cv2.contourArea(hull) > MOST_SHARE * bright.size:

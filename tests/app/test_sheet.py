@@ -77,6 +77,14 @@ def test_no_sheet(picture: Grey) -> None:
     assert find_sheet(picture) is None
 
 
+def test_fine_lines_on_black() -> None:
+    """Lines so fine that nothing is left of them in a small picture are read all the same."""
+    picture = np.zeros((384, 384), np.uint8)
+    cv2.line(picture, (190, 150), (180, 230), 255, 1)
+    assert find_sheet(picture) is None
+    assert not normalize(picture).inverted
+
+
 def test_round_things_are_no_sheets() -> None:
     """A lamp's spot or a thick ring has no corners."""
     spot = np.full((300, 300), 40, np.uint8)
