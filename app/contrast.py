@@ -7,10 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from app.bands import banded_ground
-from app.ground import FLAT_GROUND, Grey, local_ground, plain_ground, robust_deviation, smooth_ground
-
-Mask = npt.NDArray[np.uint8]
-"""uint8 (height, width), not zero where there is ink."""
+from app.ground import (
+    FLAT_GROUND,
+    Grey,
+    local_ground,
+    mean_depth,
+    plain_ground,
+    robust_deviation,
+    smooth_ground,
+)
 
 Response = npt.NDArray[np.float32]
 """float32 (height, width), how far each pixel stands out from its ground, in grey levels; never negative."""
@@ -107,10 +112,3 @@ def _stroke_likeness(response: Response) -> float:
     _, _, stats, _ = cv2.connectedComponentsWithStats((response > ceiling / 3).astype(np.uint8), connectivity=8)
     reach = float(stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max())
     return float(np.vdot(response, response)) * (reach / depth) ** 2
-
-
-def mean_depth(mask: Mask) -> float:
-    """Mean distance of the ink's pixels to the nearest pixel without ink; outside the picture there is none."""
-    surrounded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    distance = cv2.distanceTransform(surrounded, cv2.DIST_L2, 3)
-    return float(distance[distance > 0].mean())

@@ -10,6 +10,9 @@ import numpy.typing as npt
 Grey = npt.NDArray[np.uint8]
 """uint8 (height, width), 0 black to 255 white."""
 
+Mask = npt.NDArray[np.uint8]
+"""uint8 (height, width), not zero where there is ink."""
+
 Level = npt.NDArray[np.float32]
 """float32 (height, width), the ground's grey under each pixel."""
 
@@ -33,8 +36,14 @@ SMALL_SIDE: Final = 40
 SATURATED: Final = 4.0
 """Grey levels from black or white."""
 
-FULL_INK: Final = 0.7
-"""Half of the ink has at least this share of the contrast of the strongest."""
+FULL_INK: Final = 0.85
+"""Half of the ink has at least this share of the contrast of the strongest; ink is darker than a shadow."""
+
+FULL_INK_SATURATED: Final = 0.7
+"""The same on black or white, where shadows are rare."""
+
+STROKE_DEPTH: Final = 0.07
+"""Mean depth of strokes, as a share of the picture's longer side: a quarter of the widest pen."""
 
 FULL_INK_SMALL: Final = 0.45
 """The same in small pictures, where strokes are all edge."""
@@ -99,7 +108,7 @@ def fit_surface(rows: Coordinates, columns: Coordinates, values: Coordinates, sh
 def plain_ground(grey: Grey) -> float | None:
     """The grey of the ground where ink takes much of the picture's frame, as in tight crops; None if it has none.
 
-    Shadows too have few greys: in larger pictures only black and white pass for the ground, and only full ink for ink.
+    Shadows too have few greys: in larger pictures what stands out must be full ink, and as thin as strokes.
     """
     frame = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]]).astype(np.float32)
     levels = [float(level) for level in np.percentile(frame, [5.0, 95.0])]
@@ -108,12 +117,19 @@ def plain_ground(grey: Grey) -> float | None:
     ground = levels[best]
     is_small = max(grey.shape) <= SMALL_SIDE
     is_saturated = min(ground, 255.0 - ground) <= SATURATED
-    if shares[best] < (SATURATED_SHARE if is_saturated else PLAIN_SHARE) or not (is_small or is_saturated):
+    if shares[best] < (SATURATED_SHARE if is_saturated else PLAIN_SHARE):
+        return None
+    # In photographs what is bright on something dark is more often light on a shadow than light ink.
+    if not (is_small or is_saturated) and ground < float(grey.mean()):
         return None
     contrast = np.abs(grey.astype(np.float32) - ground)
     ink = contrast[contrast > min(FLAT_GROUND, float(contrast.max()) / 2)]
-    full = FULL_INK_SMALL if is_small else FULL_INK
-    return ground if float(np.median(ink)) >= full * float(np.percentile(ink, 99.0)) else None
+    strongest = float(ink.max())
+    full = FULL_INK_SMALL if is_small else FULL_INK_SATURATED if is_saturated else FULL_INK
+    if float(np.median(ink)) < full * strongest:
+        return None
+    depth = mean_depth((contrast > strongest / 2).astype(np.uint8))
+    return ground if is_small or depth <= STROKE_DEPTH * max(grey.shape) else None
 
 
 def local_ground(grey: Grey, dark: bool) -> Level:
@@ -131,3 +147,10 @@ def robust_deviation(residual: npt.NDArray[np.floating]) -> float:
 
 def _quadratic(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+
+
+def mean_depth(mask: Mask) -> float:
+    """Mean distance of the ink's pixels to the nearest pixel without ink; outside the picture there is none."""
+    surrounded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    distance = cv2.distanceTransform(surrounded, cv2.DIST_L2, 3)
+    return float(distance[distance > 0].mean())

@@ -10,9 +10,9 @@ from typing import Final
 import cv2
 import numpy as np
 
-from app.contrast import Mask, Response, ink_response
+from app.contrast import Response, ink_response
 from app.errors import NoInkError
-from app.ground import Grey
+from app.ground import Grey, Mask
 from app.sheet import find_sheet
 
 RULE_RUN: Final = 0.2

@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.contract import BOX, INPUT_SHAPE, SIDE
-from app.contrast import mean_depth
-from app.ground import Grey
+from app.ground import Grey, mean_depth
 from app.ink import find_ink
 
 LONGEST_SIDE: Final = 384
