@@ -72,6 +72,8 @@ class Ink:
     """The same, sharp."""
     dark: bool
     """Whether it is darker than its ground."""
+    left_out: float
+    """Area of the largest piece of ink that is none of the digit's, as a share of the digit's own."""
 
 
 def find_ink(grey: Grey) -> Ink:
@@ -104,8 +106,19 @@ def find_ink(grey: Grey) -> Ink:
 def _find_ink(grey: Grey) -> Ink:
     response, dark = ink_response(grey)
     response = _without_rules(response)
-    mask = _find_digit(_threshold(response))
-    return Ink(response, _stroke_picture(response, mask), mask, dark)
+    ink = _threshold(response)
+    mask = _find_digit(ink)
+    return Ink(
+        response, _stroke_picture(response, mask), mask, dark, _largest_piece(ink & ~mask) / np.count_nonzero(mask)
+    )
+
+
+def _largest_piece(mask: Mask) -> int:
+    """Pixels of the largest connected piece; 0 if there is none. What runs along a whole side is no piece of ink."""
+    stats = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:]
+    height, width = mask.shape
+    along = (stats[:, cv2.CC_STAT_WIDTH] > RULE_SPAN * width) | (stats[:, cv2.CC_STAT_HEIGHT] > RULE_SPAN * height)
+    return int(stats[~along, cv2.CC_STAT_AREA].max(initial=0))
 
 
 def _without_rules(response: Response) -> Response:

@@ -14,6 +14,10 @@ CANDIDATE_SHARE: Final = 0.05
 """A digit at least this probable is a candidate of an uncertain answer."""
 
 
+MOST_LEFT_OUT: Final = 0.2
+"""Another piece of ink larger than this share of the digit is another thing on the picture, not dirt."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What an answer is worth."""
@@ -25,12 +29,19 @@ class Judgement:
     """The digits it may be, the most probable first; empty unless uncertain."""
 
 
-def judge(probabilities: npt.NDArray[np.float32], thresholds: Thresholds) -> Judgement:
-    """Judge one answer, float32 (10,).
+def judge(probabilities: npt.NDArray[np.float32], thresholds: Thresholds, left_out: float = 0.0) -> Judgement:
+    """Judge one answer.
 
     Two digits that look alike share the probability between them; what is no digit spreads it over many, since the
     network was taught to (outlier exposure, Hendrycks et al., 2019).
+
+    Args:
+        probabilities: float32 (10,).
+        thresholds: the model's.
+        left_out: area of the largest piece of ink that was left out, as a share of the digit's own.
     """
+    if left_out > MOST_LEFT_OUT:
+        return Judgement("not_a_digit", "There is more than one thing on the picture. Send one digit at a time.", ())
     order = np.argsort(probabilities)[::-1]
     best = int(order[0])
     if pair_probability(probabilities[None])[0] < thresholds.least_pair_probability:

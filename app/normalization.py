@@ -68,6 +68,8 @@ class Digit:
     """True where the original had dark ink on a light ground."""
     crop_box: Box
     """Where the ink was found, in pixels of the grey picture that came in."""
+    left_out: float
+    """Area of the largest piece of ink that is none of the digit's, as a share of the digit's own."""
 
 
 def normalize(picture: Grey) -> Digit:
@@ -83,12 +85,12 @@ def normalize(picture: Grey) -> Digit:
     """
     if _is_prepared(picture):
         box = Box(*_bounds(picture))
-        return Digit(picture.reshape(INPUT_SHAPE), inverted=False, crop_box=box)
+        return Digit(picture.reshape(INPUT_SHAPE), inverted=False, crop_box=box, left_out=0.0)
     small = shrink(picture)
     ink = find_ink(small)
     box = Box(*_bounds(ink.mask))
     pixels = _place(ink.strokes[box.top : box.bottom, box.left : box.right])
-    return Digit(pixels.reshape(INPUT_SHAPE), ink.dark, box.scaled(small.shape, picture.shape))
+    return Digit(pixels.reshape(INPUT_SHAPE), ink.dark, box.scaled(small.shape, picture.shape), ink.left_out)
 
 
 def _is_prepared(picture: Grey) -> bool:

@@ -21,6 +21,8 @@ class Reading:
     """Whether the ink was darker than its ground."""
     crop_box: Box
     """Where the ink was found, in pixels of the upright original."""
+    left_out: float
+    """Area of the largest piece of ink that is none of the digit's, as a share of the digit's own."""
     width: int
     """Of the upright original, in pixels."""
     height: int
@@ -48,6 +50,7 @@ def read(upload: Upload, classifier: Classifier, *, with_evidence: bool = False)
         probabilities=probabilities,
         inverted=digit.inverted,
         crop_box=digit.crop_box.scaled(picture.pixels.shape, (picture.height, picture.width)),
+        left_out=digit.left_out,
         width=picture.width,
         height=picture.height,
         format=picture.format,

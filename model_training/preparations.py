@@ -90,7 +90,7 @@ def preparation_chart(bars: list[Bar]) -> Figure:
         places = np.arange(len(parts)) + (index - (len(groups) - 1) / 2) * width
         heights = [100 * shares[part] for part in parts]
         drawn = axes.bar(places, heights, width, label=", ".join(group), color=colours(index))
-        axes.bar_label(drawn, fmt="%.0f", fontsize=7)
+        axes.bar_label(drawn, fmt="%.1f", fontsize=6)
     counts = {bar.part: bar.score.count for bar in bars}
     axes.set(xticks=range(len(parts)), xticklabels=[f"{part}\n{counts[part]} pictures" for part in parts])
     axes.set(ylim=(0, 118), yticks=range(0, 101, 20), ylabel="Digits read right, %", title="Other people's pictures")

@@ -120,4 +120,8 @@ def _read(model: Model, file: Path, label: str) -> RealPicture:
 
 
 def _verdict(reading: Reading | None, thresholds: Thresholds | None) -> Verdict | None:
-    return None if reading is None or thresholds is None else judge(reading.probabilities, thresholds).verdict
+    return (
+        None
+        if reading is None or thresholds is None
+        else judge(reading.probabilities, thresholds, reading.left_out).verdict
+    )

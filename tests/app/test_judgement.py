@@ -60,3 +60,9 @@ def test_pair_probability_is_the_sum_of_the_two_largest() -> None:
     """Row by row."""
     rows = np.stack([probabilities(d0=0.6, d9=0.3), probabilities(d5=1.0)])
     assert pair_probability(rows) == pytest.approx([0.9, 1.0])
+
+
+@pytest.mark.parametrize(("left_out", "verdict"), [(0.2, "digit"), (0.21, "not_a_digit")])
+def test_another_thing_on_the_picture(left_out: float, verdict: str) -> None:
+    """However sure the answer, two things are not one digit."""
+    assert judge(probabilities(d7=0.97), THRESHOLDS, left_out).verdict == verdict

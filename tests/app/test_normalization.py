@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.contract import BOX, SIDE
 from app.errors import NoInkError
 from app.normalization import LONGEST_SIDE, PEN_WIDTH, Box, Digit, normalize, shrink
-from tests.pictures import Grey, canvas, enlarged, on_canvas, with_stroke
+from tests.pictures import Grey, canvas, enlarged, on_canvas, seven, with_stroke
 
 MIDDLE = SIDE / 2
 """Where MNIST puts the centre of mass, counted from the first pixel's middle."""
@@ -490,3 +490,22 @@ class TestBox:
         box = Box(3, 5, 20, 9)
         assert box.scaled((30, 40), (30, 40)) == box
         assert (box.width, box.height) == (17, 4)
+
+
+def test_what_is_left_out_is_told() -> None:
+    """Two sevens far apart: one is read, and the other is as large; a speck is next to nothing; alone it is zero."""
+    one = np.asarray(seven(200, 200), np.uint8)
+    both = np.hstack([one, np.full((200, 200), 255, np.uint8), one])
+    assert normalize(both).left_out == pytest.approx(1.0, abs=0.1)
+    speck = both.copy()
+    speck[:, 400:] = 255
+    speck[100:103, 500:503] = 0
+    assert 0.0 < normalize(speck).left_out < 0.05
+    assert normalize(one).left_out == 0.0
+
+
+def test_what_runs_along_a_side_is_no_other_thing() -> None:
+    """A bar from edge to edge is dropped without a word."""
+    picture = np.array(seven(300, 300, ink=60, ground=200), np.uint8)
+    picture[:, 285:] = 90
+    assert normalize(picture).left_out < 0.05

@@ -17,6 +17,7 @@ READING = Reading(
     probabilities=np.eye(10, dtype=np.float32)[3] * np.float32(0.75),
     inverted=True,
     crop_box=Box(0, 0, 1, 1),
+    left_out=0.0,
     width=1,
     height=1,
     format="PNG",
