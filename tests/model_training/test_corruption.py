@@ -6,8 +6,11 @@ import pytest
 from model_training.corruption import CORRUPTIONS, corrupt_digits
 from model_training.data import Dataset
 
+RESIZED = {"stretch", "coarse grid"}
+"""These crop and resize."""
 
-@pytest.mark.parametrize("name", CORRUPTIONS)
+
+@pytest.mark.parametrize("name", sorted(set(CORRUPTIONS) - RESIZED))
 def test_corruption_grows_with_its_strength(name: str, few_digits: Dataset) -> None:
     """Strong is farther from the original than weak, on the whole; shape and type stay."""
     changes = []
@@ -23,6 +26,26 @@ def test_corruption_grows_with_its_strength(name: str, few_digits: Dataset) -> N
     assert changes[1] > 0.0
     # Edges are found or not: strength only decides which faint ones count.
     assert changes[1] > changes[0] or name == "edges"
+
+
+def resized(name: str, strength: float, digits: Dataset) -> list[tuple[int, ...]]:
+    random = np.random.default_rng(1)
+    pictures = [CORRUPTIONS[name](picture, strength, random) for picture in digits.train.pictures[..., 0]]
+    assert all(picture.dtype == np.uint8 and picture.max() > 60 for picture in pictures)
+    return [picture.shape for picture in pictures]
+
+
+def test_stretched_digits_become_square(few_digits: Dataset) -> None:
+    """At full strength all of them are, at none they keep their proportions."""
+    assert all(height == width for height, width in resized("stretch", 1.0, few_digits))
+    slender = [width / height for height, width in resized("stretch", 0.0, few_digits)]
+    assert min(slender) < 0.4
+
+
+def test_coarse_grids_get_coarser(few_digits: Dataset) -> None:
+    """About eight pixels at full strength, about eighteen at none."""
+    assert max(max(shape) for shape in resized("coarse grid", 1.0, few_digits)) <= 12
+    assert min(max(shape) for shape in resized("coarse grid", 0.0, few_digits)) >= 16
 
 
 def test_corrupted_digits_are_prepared_and_labelled(few_digits: Dataset) -> None:

@@ -37,7 +37,7 @@ def test_same_seed_same_outliers(few_digits: Dataset) -> None:
 def test_there_are_many_kinds() -> None:
     """Letters and curls most often, and everything else besides."""
     assert set(KINDS) == {
-        *("glyph", "scribble", "curls", "crossing", "blot", "texture", "joined", "mirrored", "halved")
+        *("glyph", "scribble", "curls", "squiggle", "crossing", "blot", "texture", "joined", "mirrored", "halved")
     }
 
 
