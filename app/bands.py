@@ -5,8 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-Grey = npt.NDArray[np.uint8]
-"""uint8 (height, width), 0 black to 255 white."""
+from app.ground import Grey
 
 LEAST_STEP: Final = 64.0
 """Grey levels between neighbouring bands."""

@@ -1,7 +1,7 @@
 """What lies under the ink: estimates of a picture's ground, from the simplest to the most supple."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import cv2
 import numpy as np
@@ -15,6 +15,8 @@ Mask = npt.NDArray[np.uint8]
 
 Level = npt.NDArray[np.float32]
 """float32 (height, width), the ground's grey under each pixel."""
+
+Sample = TypeVar("Sample", bound=np.generic)
 
 Coordinates = npt.NDArray[np.float64]
 
@@ -34,7 +36,7 @@ SMALL_SIDE: Final = 40
 """Pixels; pictures up to this size are crops of digits rather than photographs with shadows."""
 
 SATURATED: Final = 4.0
-"""Grey levels from black or white."""
+"""Grey levels from black or white; what is photographed is seldom nearer, a canvas is."""
 
 FULL_INK: Final = 0.85
 """Half of the ink has at least this share of the contrast of the strongest; ink is darker than a shadow."""
@@ -110,7 +112,7 @@ def plain_ground(grey: Grey) -> float | None:
 
     Shadows too have few greys: in larger pictures what stands out must be full ink, and as thin as strokes.
     """
-    frame = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]]).astype(np.float32)
+    frame = frame_of(grey).astype(np.float32)
     levels = [float(level) for level in np.percentile(frame, [5.0, 95.0])]
     shares = [float((np.abs(frame - level) <= FLAT_GROUND).mean()) for level in levels]
     best = int(np.argmax(shares))
@@ -130,6 +132,11 @@ def plain_ground(grey: Grey) -> float | None:
         return None
     depth = mean_depth((contrast > strongest / 2).astype(np.uint8))
     return ground if is_small or depth <= STROKE_DEPTH * max(grey.shape) else None
+
+
+def frame_of(picture: npt.NDArray[Sample]) -> npt.NDArray[Sample]:
+    """The outermost pixels of a picture, each once: (height, width) -> (n,)."""
+    return np.concatenate([picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]])
 
 
 def local_ground(grey: Grey, dark: bool) -> Level:

@@ -7,10 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.ground import Grey, fit_surface
-
-Mask = npt.NDArray[np.uint8]
-"""uint8 (height, width), 255 or 0."""
+from app.ground import SATURATED, Grey, Mask, fit_surface, frame_of
 
 SCALE_SIDE: Final = 96
 """Sheets are looked for in a picture this many pixels long; strokes all but vanish."""
@@ -20,9 +17,6 @@ LEAST_SIDE: Final = 96
 
 LEAST_STEP: Final = 50.0
 """Grey levels between the sheet and what lies around it."""
-
-SATURATED: Final = 4.0
-"""Grey levels: what is photographed is never quite black or white, as a canvas is."""
 
 LEAST_BREADTH: Final = 0.35
 """Breadth of a sheet, as a share of the picture's longer side; strokes are narrower."""
@@ -87,8 +81,7 @@ def find_sheet(grey: Grey) -> Sheet | None:
     )
     inside = np.asarray(cv2.resize(inner, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
     picture = np.where(inside > 0, grey, np.clip(paper.picture, 0, 255).astype(np.uint8))
-    frame = np.concatenate([around[0], around[-1], around[1:-1, 0], around[1:-1, -1]])
-    return Sheet(picture, inside, float(frame.mean()))
+    return Sheet(picture, inside, float(frame_of(around).mean()))
 
 
 def _is_sheet(small: Grey, bright: Mask, filled: Mask, around: npt.NDArray[np.bool_]) -> bool:

@@ -173,22 +173,26 @@ def _occlusion(picture: Picture, strength: float, random: Random) -> Picture:
     return hidden
 
 
+def _cropped(picture: Picture) -> Picture:
+    """The ink's bounding box."""
+    left, top, width, height = cv2.boundingRect(np.asarray(picture > 64, np.uint8))
+    return picture[top : top + height, left : left + width]
+
+
 def _stretch(picture: Picture, strength: float, random: Random) -> Picture:
     """Cropped and stretched towards a square, as old collections of digits were; half of them without greys."""
-    left, top, width, height = cv2.boundingRect(np.asarray(picture > 64, np.uint8))
+    crop = _cropped(picture)
     side = int(random.integers(14, SIDE + 1))
-    size = tuple(max(2, round(side * (length / max(width, height)) ** (1.0 - strength))) for length in (width, height))
-    crop = picture[top : top + height, left : left + width]
+    size = tuple(max(2, round(side * (length / max(crop.shape)) ** (1.0 - strength))) for length in crop.shape[::-1])
     stretched = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)
     return np.where(stretched > 100, np.uint8(255), np.uint8(0)) if random.random() < 0.5 else stretched
 
 
 def _coarse(picture: Picture, strength: float, random: Random) -> Picture:
     """On a coarse grid, up to eight pixels a side, the digit filling it."""
-    left, top, width, height = cv2.boundingRect(np.asarray(picture > 64, np.uint8))
-    factor = (18.0 - 9.0 * strength + random.uniform(-1.0, 1.0)) / max(width, height)
-    size = max(2, round(width * factor)), max(2, round(height * factor))
-    crop = picture[top : top + height, left : left + width]
+    crop = _cropped(picture)
+    factor = (18.0 - 9.0 * strength + random.uniform(-1.0, 1.0)) / max(crop.shape)
+    size = tuple(max(2, round(length * factor)) for length in crop.shape[::-1])
     small = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)
     return np.pad(small, int(random.integers(0, 2)))
 

@@ -92,7 +92,8 @@ def _ink(strokes: list[Points], random: Random) -> Canvas:
     pen = random.uniform(0.03, 0.1) if random.random() < 0.5 else random.uniform(0.1, 0.26)
     size = CANVAS * random.uniform(0.5, 0.72)
     for stroke in strokes:
-        points = (_dense(stroke) - 0.5) @ shape.T
+        # Points close enough to bend the line between them.
+        points = (through(stroke, max(24, 3 * len(stroke))) - 0.5) @ shape.T
         for wave in range(2):
             for axis in range(2):
                 swing = 2 * np.pi * (wave + 0.5) * (points + 0.5) + phases[wave, axis]
@@ -110,11 +111,10 @@ def _ink(strokes: list[Points], random: Random) -> Canvas:
     return canvas
 
 
-def _dense(stroke: Points) -> Points:
-    """The same polyline with points close enough to bend it."""
-    steps = np.linspace(0.0, len(stroke) - 1.0, max(24, 3 * len(stroke)))
-    corners = np.arange(len(stroke))
-    return np.stack([np.interp(steps, corners, stroke[:, axis]) for axis in range(2)], axis=1)
+def through(corners: Points, count: int) -> Points:
+    """The same polyline with `count` points, evenly many between any two corners: float64 (count, 2)."""
+    steps = np.linspace(0.0, len(corners) - 1.0, count)
+    return np.stack([np.interp(steps, np.arange(len(corners)), corners[:, axis]) for axis in range(2)], axis=1)
 
 
 def _line(*points: tuple[float, float]) -> Points:

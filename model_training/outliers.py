@@ -10,13 +10,12 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from app.contract import INPUT_SHAPE, SIDE
 from app.errors import NoInkError
 from app.normalization import normalize
 from model_training.data import Digits, Pictures
-from model_training.drawing import CANVAS, Canvas, bent
+from model_training.drawing import CANVAS, Canvas, Points, bent, through
 from model_training.glyphs import other_glyphs
 
 Random = np.random.Generator
@@ -51,10 +50,8 @@ def _glyph(_: Digits, random: Random) -> Canvas:
 def _scribble(_: Digits, random: Random) -> Canvas:
     canvas = np.zeros((CANVAS, CANVAS), np.uint8)
     corners = random.uniform(16, CANVAS - 16, (int(random.integers(6, 14)), 2))
-    steps = np.linspace(0, len(corners) - 1, 120)
-    line = np.stack([np.interp(steps, np.arange(len(corners)), corners[:, axis]) for axis in range(2)], axis=1)
-    line = np.asarray(cv2.blur(line, (1, int(random.choice([1, 7, 15])))))
-    _polyline(canvas, line, random)
+    line = _smooth(through(corners, 120), int(random.choice([1, 7, 15])))
+    _polyline(canvas, line, int(random.integers(2, 9)))
     return canvas
 
 
@@ -64,11 +61,7 @@ def _curls(_: Digits, random: Random) -> Canvas:
     pen = int(random.integers(2, 10))
     for _stroke in range(int(random.integers(2, 5))):
         corners = random.uniform(14, CANVAS - 14, (int(random.integers(3, 6)), 2))
-        steps = np.linspace(0, len(corners) - 1, 60)
-        line = np.stack([np.interp(steps, np.arange(len(corners)), corners[:, axis]) for axis in range(2)], axis=1)
-        line = np.asarray(cv2.blur(line, (1, 21)))
-        points = np.rint(line * 16).astype(np.int32)
-        cv2.polylines(canvas, [points], False, 255, pen, cv2.LINE_AA, 4)
+        _polyline(canvas, _smooth(through(corners, 60), 21), pen)
     return canvas
 
 
@@ -80,12 +73,11 @@ def _squiggle(_: Digits, random: Random) -> Canvas:
     x = CANVAS / 2 + reach * np.where(np.arange(turns) % 2, 1, -1) * random.uniform(0.6, 1.2, turns)
     x += np.linspace(0, random.uniform(-16, 16), turns)
     y = np.linspace(14, CANVAS - 14, turns) + random.normal(0, 3, turns)
-    steps = np.linspace(0, turns - 1, 120)
-    line = np.stack([np.interp(steps, np.arange(turns), x), np.interp(steps, np.arange(turns), y)], axis=1)
-    _polyline(canvas, np.asarray(cv2.blur(line, (1, int(random.choice([5, 9, 15]))))), random)
+    line = _smooth(through(np.stack([x, y], axis=1), 120), int(random.choice([5, 9, 15])))
+    _polyline(canvas, line, int(random.integers(2, 9)))
     if random.random() < 0.5:
         start = random.uniform(16, CANVAS - 16, 2)
-        _polyline(canvas, np.stack([start, start + random.uniform(-24, 24, 2)]), random)
+        _polyline(canvas, np.stack([start, start + random.uniform(-24, 24, 2)]), int(random.integers(2, 9)))
     return canvas
 
 
@@ -103,18 +95,21 @@ def _blot(_: Digits, random: Random) -> Canvas:
 def _crossing(_digits: Digits, random: Random) -> Canvas:
     canvas = np.zeros((CANVAS, CANVAS), np.uint8)
     for _ in range(int(random.integers(3, 7))):
-        _polyline(canvas, random.uniform(16, CANVAS - 16, (2, 2)), random)
+        _polyline(canvas, random.uniform(16, CANVAS - 16, (2, 2)), int(random.integers(2, 9)))
     if random.random() < 0.3:
         centre = tuple(int(place) for place in random.integers(30, CANVAS - 30, 2))
         cv2.circle(canvas, centre, int(random.integers(8, 24)), 255, 3, cv2.LINE_AA)
     return canvas
 
 
-def _polyline(canvas: Canvas, line: npt.NDArray[np.float64], random: Random) -> None:
+def _smooth(line: Points, window: int) -> Points:
+    """The mean of so many neighbours of each point."""
+    return np.asarray(cv2.blur(line, (1, window)))
+
+
+def _polyline(canvas: Canvas, line: Points, pen: int) -> None:
     points = np.rint(line * 16).astype(np.int32)
-    cv2.polylines(
-        canvas, [points], isClosed=False, color=255, thickness=int(random.integers(2, 9)), lineType=cv2.LINE_AA, shift=4
-    )
+    cv2.polylines(canvas, [points], isClosed=False, color=255, thickness=pen, lineType=cv2.LINE_AA, shift=4)
 
 
 def _texture(_: Digits, random: Random) -> Canvas:

@@ -17,7 +17,7 @@ from app.contract import INPUT_SHAPE, SIDE
 from app.loading import Model
 from model_training.data import DataError
 from model_training.evaluation import score
-from model_training.real_pictures import DIGIT_NAMES, read_sets
+from model_training.real_pictures import read_sets
 
 USUAL: Final = "usual preparation"
 OURS: Final = "this preparation"
@@ -56,12 +56,11 @@ def compare_preparations(models: Mapping[str, Model], folder: Path) -> list[Bar]
     bars = []
     for name, model in models.items():
         for part in read_sets(model, folder):
-            digits = [picture for picture in part.pictures if picture.label in DIGIT_NAMES]
-            if len(digits) < len(part.pictures):
+            if not part.is_of_digits:
                 continue
-            right = sum(_read_usually(model, picture.path.read_bytes()) == picture.label for picture in digits)
+            right = sum(_read_usually(model, picture.path.read_bytes()) == picture.label for picture in part.pictures)
             bars += [
-                Bar(part.name, name, USUAL, score(right, len(digits))),
+                Bar(part.name, name, USUAL, score(right, len(part.pictures))),
                 Bar(part.name, name, OURS, part.right),
             ]
     if not bars:

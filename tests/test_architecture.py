@@ -39,8 +39,9 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
 WEB_PACKAGES = {"fastapi", "starlette", "uvicorn", "python_multipart", "httptools"}
 
 LAYERS = [
-    {"app.contract", "app.errors", "app.bands", "app.ground"},
-    {"app.contrast", "app.sheet"},
+    {"app.contract", "app.errors", "app.ground"},
+    {"app.bands", "app.sheet"},
+    {"app.contrast"},
     {"app.decoding", "app.ink", "app.artifact", "app.classifier", "app.settings"},
     {"app.normalization", "app.judgement", "app.explanation"},
     {"app.compilation", "app.reading", "app.admission", "app.uploads", "app.schemas"},
