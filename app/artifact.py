@@ -77,10 +77,22 @@ class Thresholds(_Record):
     """Where doubt begins, chosen on validation digits for stated risks."""
 
     least_pair_probability: Annotated[
-        float, Field(description="Pictures whose two most probable digits have less together are called no digit.")
+        float,
+        Field(
+            description="Pictures that had MNIST's geometry already are called no digit where their two most probable "
+            "digits have less together."
+        ),
+    ]
+    prepared_least_pair_probability: Annotated[
+        float, Field(description="The same of pictures that had to be prepared: these show no digit more often.")
     ]
     least_confidence: Annotated[float, Field(description="Answers with less confidence are called uncertain.")]
-    rejection_risk: Annotated[float, Field(description="Share of validation digits that may be called no digit.")]
+    rejection_risk: Annotated[
+        float, Field(description="Share of validation digits that may lie below least_pair_probability.")
+    ]
+    prepared_rejection_risk: Annotated[
+        float, Field(description="Share of validation digits that may lie below prepared_least_pair_probability.")
+    ]
     mistake_risk: Annotated[float, Field(description="Share of mistakes among validation answers called certain.")]
 
 

@@ -29,22 +29,27 @@ class Judgement:
     """The digits it may be, the most probable first; empty unless uncertain."""
 
 
-def judge(probabilities: npt.NDArray[np.float32], thresholds: Thresholds, left_out: float = 0.0) -> Judgement:
+def judge(
+    probabilities: npt.NDArray[np.float32], thresholds: Thresholds, left_out: float = 0.0, *, unchanged: bool
+) -> Judgement:
     """Judge one answer.
 
     Two digits that look alike share the probability between them; what is no digit spreads it over many, since the
-    network was taught to (outlier exposure, Hendrycks et al., 2019).
+    network was taught to (outlier exposure, Hendrycks et al., 2019). Whoever sends pictures in MNIST's geometry has a
+    data set of digits; all others come from people, who also send letters and scribbles, and are judged more strictly.
 
     Args:
         probabilities: float32 (10,).
         thresholds: the model's.
         left_out: area of the largest piece of ink that was left out, as a share of the digit's own.
+        unchanged: whether the picture had MNIST's geometry already.
     """
     if left_out > MOST_LEFT_OUT:
         return Judgement("not_a_digit", "There is more than one thing on the picture. Send one digit at a time.", ())
     order = np.argsort(probabilities)[::-1]
     best = int(order[0])
-    if pair_probability(probabilities[None])[0] < thresholds.least_pair_probability:
+    least = thresholds.least_pair_probability if unchanged else thresholds.prepared_least_pair_probability
+    if pair_probability(probabilities[None])[0] < least:
         return Judgement("not_a_digit", "The picture resembles several digits a little and none of them well.", ())
     if probabilities[best] < thresholds.least_confidence:
         candidates = tuple(int(digit) for digit in order if probabilities[digit] >= CANDIDATE_SHARE)

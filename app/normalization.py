@@ -70,6 +70,8 @@ class Digit:
     """Where the ink was found, in pixels of the grey picture that came in."""
     left_out: float
     """Area of the largest piece of ink that is none of the digit's, as a share of the digit's own."""
+    unchanged: bool
+    """True where the original had MNIST's geometry already."""
 
 
 def normalize(picture: Grey) -> Digit:
@@ -83,17 +85,18 @@ def normalize(picture: Grey) -> Digit:
     Raises:
         NoInkError: nothing on the picture stands out from its ground.
     """
-    if _is_prepared(picture):
+    if _has_geometry(picture):
         box = Box(*_bounds(picture))
-        return Digit(picture.reshape(INPUT_SHAPE), inverted=False, crop_box=box, left_out=0.0)
+        return Digit(picture.reshape(INPUT_SHAPE), inverted=False, crop_box=box, left_out=0.0, unchanged=True)
     small = shrink(picture)
     ink = find_ink(small)
     box = Box(*_bounds(ink.mask))
     pixels = _place(ink.strokes[box.top : box.bottom, box.left : box.right])
-    return Digit(pixels.reshape(INPUT_SHAPE), ink.dark, box.scaled(small.shape, picture.shape), ink.left_out)
+    crop_box = box.scaled(small.shape, picture.shape)
+    return Digit(pixels.reshape(INPUT_SHAPE), ink.dark, crop_box, ink.left_out, unchanged=False)
 
 
-def _is_prepared(picture: Grey) -> bool:
+def _has_geometry(picture: Grey) -> bool:
     """Whether a picture has the geometry of each of MNIST's 70,000: box, centre of mass, black ground, full ink."""
     if picture.shape != (SIDE, SIDE) or int(picture.max()) < 254:
         return False
@@ -135,8 +138,8 @@ def _place(crop: Grey) -> Grey:
     small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
     small = np.clip(small * (255.0 / max(float(small.max()), 1.0)), 0, 255).astype(np.uint8)
     column, row = _centre_of_mass(small)
-    left = int(np.clip(round(SIDE / 2 - column), 0, SIDE - size[0]))
-    top = int(np.clip(round(SIDE / 2 - row), 0, SIDE - size[1]))
+    left = min(max(round(SIDE / 2 - column), 0), SIDE - size[0])
+    top = min(max(round(SIDE / 2 - row), 0), SIDE - size[1])
     placed = np.zeros((SIDE, SIDE), np.uint8)
     placed[top : top + size[1], left : left + size[0]] = small
     return placed

@@ -23,6 +23,8 @@ class Reading:
     """Where the ink was found, in pixels of the upright original."""
     left_out: float
     """Area of the largest piece of ink that is none of the digit's, as a share of the digit's own."""
+    unchanged: bool
+    """Whether it had MNIST's geometry already."""
     width: int
     """Of the upright original, in pixels."""
     height: int
@@ -51,6 +53,7 @@ def read(upload: Upload, classifier: Classifier, *, with_evidence: bool = False)
         inverted=digit.inverted,
         crop_box=digit.crop_box.scaled(picture.pixels.shape, (picture.height, picture.width)),
         left_out=digit.left_out,
+        unchanged=digit.unchanged,
         width=picture.width,
         height=picture.height,
         format=picture.format,

@@ -33,8 +33,8 @@ def classify_others(model: Model, digits: Digits) -> Probabilities:
 
 
 def refused_others(others: Probabilities, thresholds: Thresholds) -> Score:
-    """How many of them are called no digit."""
-    refused = sum(judge(row, thresholds).verdict == "not_a_digit" for row in others)
+    """How many of them are called no digit; draw_outliers had to prepare every one, so they are judged as such."""
+    refused = sum(judge(row, thresholds, unchanged=False).verdict == "not_a_digit" for row in others)
     return score(refused, len(others))
 
 

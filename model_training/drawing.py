@@ -159,7 +159,7 @@ def _one(random: Random) -> list[Points]:
 def _two(random: Random) -> list[Points]:
     middle = random.uniform(0.22, 0.36)
     width = random.uniform(0.55, 0.85)
-    hook = random.uniform(-200, -150) if random.random() < 0.85 else random.uniform(-130, -60)
+    hook = random.uniform(-200, -150) if random.random() < 0.75 else random.uniform(-130, -60)
     top = _arc(0.5, middle, width, 2 * middle, hook, random.uniform(10, 40))
     corner = (0.5 - width / 2 + random.normal(0, 0.04), 1.0)
     end = (0.5 + width / 2 + random.uniform(-0.05, 0.2), 1.0 + random.normal(0, 0.04))

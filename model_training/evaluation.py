@@ -87,10 +87,10 @@ def accuracy(probabilities: Probabilities, digits: Digits) -> Score:
 def _verdict_scores(
     probabilities: Probabilities, labels: npt.NDArray[np.uint8], thresholds: Thresholds | None
 ) -> tuple[Score | None, Score | None]:
-    """Digits called none, and right answers among the certain ones if there are any."""
+    """Digits in MNIST's geometry called none, and right answers among the certain ones if there are any."""
     if thresholds is None:
         return None, None
-    verdicts = np.array([judge(row, thresholds).verdict for row in probabilities])
+    verdicts = np.array([judge(row, thresholds, unchanged=True).verdict for row in probabilities])
     certain = verdicts == "digit"
     right = int((probabilities.argmax(axis=1) == labels)[certain].sum())
     rejected = score(int((verdicts == "not_a_digit").sum()), len(labels))

@@ -89,14 +89,25 @@ class Script:
     share: int
 
 
+_HENTAIGANA: Final = range(0x1B002, 0x1B11F)
+"""Old cursive kana; most fonts lack them, and few machines can show them in a source file."""
+
+_HENTAIGANA_TWINS: Final = (
+    *(0x1B012, 0x1B01A, 0x1B02C, 0x1B02D, 0x1B03C, 0x1B045, 0x1B046, 0x1B05A, 0x1B060, 0x1B069, 0x1B073, 0x1B075),
+    *(0x1B08C, 0x1B08D, 0x1B099, 0x1B09E, 0x1B0B9, 0x1B0C2, 0x1B0C9, 0x1B0DA, 0x1B0EA, 0x1B0EF, 0x1B0F0, 0x1B0FB),
+    *(0x1B102, 0x1B10B, 0x1B10C),
+)
+"""Those that are a digit's twin, looked at one by one."""
+
 SCRIPTS: Final = {
     "latin": Script("AEFHKMNRWXekmwx", 300),
     "cyrillic": Script("АЕЖКМНХШЩЮЯЙИЁежкмнхшщюяйё", 140),
-    "greek": Script("ΑΔΕΗΚΜΝΞΣΧΨΩεκμχψω", 100),
+    "greek": Script("ΑΔΕΗΚΜΝΞΣΧΨΩαγεκλμπχψω", 140),
     "hiragana": Script(
         "あいえおかきけさすせたとなにぬねはひふへほまみむめもやゆよれわをんがぎげざずぜだどばびぶべぼぱぴぷぺぽ",
-        170,
+        200,
     ),
+    "hentaigana": Script("".join(chr(code) for code in _HENTAIGANA if code not in _HENTAIGANA_TWINS), 260),
     "katakana": Script("オキケサシセソタツトナニネハヒヘホミムメモヤリルンヰヱギゲザジゼゾダバビベボパピペポ", 130),
     "kanji": Script(
         "大木本中山川田火水土上下月天文心米花王生年東西南北車虫足空青赤気金石竹森林村町右左正早先見音", 110
@@ -112,9 +123,9 @@ SCRIPTS: Final = {
     "signs": Script("&%#@+=*€$£¥→←↓✓÷±<>~©\N{MULTIPLICATION SIGN}", 190),
 }
 """What is left out: every letter that is a digit's twin in somebody's hand, as O, l, Z, S, b, g and q, and all that
-could be one in a hurry, as D, J, U, ч, Л, θ, φ, つ, ろ, ち, フ, ロ, 人, 七, ㅇ, ㄹ, ง, و, उ, vav and samekh. Shown
-as no digits they would teach the network to refuse digits. So would ! and ?, which lose their dots where specks are
-cleaned away."""
+could be one in a hurry, as D, J, U, ч, Л, θ, φ, つ, ろ, ち, フ, ロ, 人, 七, ㅇ, ㄹ, ง, و, उ, vav, samekh and the
+old cursive kana among _HENTAIGANA_TWINS. Shown as no digits they would teach the network to refuse digits. So would !
+and ?, which lose their dots where specks are cleaned away."""
 
 
 @functools.cache

@@ -1,8 +1,8 @@
 """Pictures that are no digits, made in code: what the network learns to be unsure about.
 
 Outlier exposure (Hendrycks et al., 2019): the network is taught equal probabilities for letters and signs of many
-scripts, scribbles, curls, crossed strokes, blots, textures, joined, mirrored and halved digits. Shapes that are a
-digit's twin in somebody's hand (O, l, Z, S, b, q, ...) are left out.
+scripts, scribbles, curls, hooks, crossed strokes, blots, textures, joined, mirrored and halved digits. Shapes that are
+a digit's twin in somebody's hand (O, l, Z, S, b, q, ...) are left out.
 """
 
 from collections.abc import Callable
@@ -78,6 +78,19 @@ def _squiggle(_: Digits, random: Random) -> Canvas:
     if random.random() < 0.5:
         start = random.uniform(16, CANVAS - 16, 2)
         _polyline(canvas, np.stack([start, start + random.uniform(-24, 24, 2)]), int(random.integers(2, 9)))
+    return canvas
+
+
+def _hook(_: Digits, random: Random) -> Canvas:
+    """A bow that is wider than high and ends below, without a corner: a kana that a narrow 7 resembles."""
+    canvas = np.zeros((CANVAS, CANVAS), np.uint8)
+    width = random.uniform(52, 66)
+    height = width / random.uniform(1.25, 1.9)
+    shoulder = random.uniform(0.05, 0.4)
+    corners = np.array([[0, shoulder], [0.35, 0.06], [0.75, 0], [1, 0.25], [0.95, 0.6], [random.uniform(0.3, 0.75), 1]])
+    corners += random.normal(0, 0.03, corners.shape)
+    line = (corners - 0.5) * (width, height) + CANVAS / 2
+    _polyline(canvas, _smooth(through(line, 100), 31), int(random.integers(2, 10)))
     return canvas
 
 
@@ -168,10 +181,11 @@ _NO_DIGITS_LEFT: Final = {
 }
 """Which half of which digit: rows and columns."""
 _KINDS: Final[tuple[Callable[[Digits, Random], Canvas], ...]] = (
-    *([_glyph] * 5),
+    *([_glyph] * 6),
     _scribble,
     *([_curls] * 2),
     *([_squiggle] * 2),
+    _hook,
     _crossing,
     _blot,
     _texture,

@@ -123,5 +123,5 @@ def _verdict(reading: Reading | None, thresholds: Thresholds | None) -> Verdict 
     return (
         None
         if reading is None or thresholds is None
-        else judge(reading.probabilities, thresholds, reading.left_out).verdict
+        else judge(reading.probabilities, thresholds, reading.left_out, unchanged=reading.unchanged).verdict
     )

@@ -143,9 +143,12 @@ def doubt(
         digits, strangers = pair_probability(probabilities), pair_probability(others)
         rejected, accepted = rejection_curve(digits, strangers)
         middle.plot(rejected, accepted)
-        least = thresholds.least_pair_probability
-        chosen = float((digits < least).mean()), float((strangers >= least).mean())
-        middle.plot(*chosen, "o", color="black", label=f"chosen: {chosen[0]:.2%} and {chosen[1]:.2%}")
+        for least, colour, name in (
+            (thresholds.least_pair_probability, "gray", "in MNIST's geometry"),
+            (thresholds.prepared_least_pair_probability, "black", "had to be prepared"),
+        ):
+            chosen = float((digits < least).mean()), float((strangers >= least).mean())
+            middle.plot(*chosen, "o", color=colour, label=f"{name}: {chosen[0]:.2%} and {chosen[1]:.2%}")
         middle.set(xscale="symlog", xlim=(0, 0.1), ylim=(0, 0.5), title="Digits and pictures of no digits")
         middle.set_xscale("symlog", linthresh=0.001)
         middle.set(xlabel="False rejects: digits called none", ylabel="False accepts: others taken for digits")
@@ -289,9 +292,11 @@ def _verdicts(metadata: Metadata, evaluation: Evaluation) -> list[str]:
         )
     return [
         f"Of the test digits {evaluation.rejected.share:.2%} are called no digit "
-        f"({metadata.thresholds.rejection_risk:.2%} was chosen on the validation digits) and {certain}"
+        f"({metadata.thresholds.rejection_risk:.2%} was chosen on the validation digits) and {certain} Pictures that "
+        "had to be prepared are judged more strictly, by a threshold that "
+        f"{metadata.thresholds.prepared_rejection_risk:.2%} of the validation digits do not reach."
         + (
-            f" Of {evaluation.refused_others.count:,} pictures made in code that show no digit "
+            f" Of {evaluation.refused_others.count:,} such pictures made in code that show no digit "
             f"{evaluation.refused_others.share:.1%} are called none."
             if evaluation.refused_others is not None
             else ""

@@ -98,7 +98,11 @@ async def _admit(body: bytes, service: Service, *, explain: bool) -> Reading:
 def _prediction(reading: Reading, service: Service) -> Prediction:
     box = reading.crop_box
     thresholds = service.model.metadata.thresholds
-    judgement = judge(reading.probabilities, thresholds, reading.left_out) if thresholds is not None else None
+    judgement = (
+        judge(reading.probabilities, thresholds, reading.left_out, unchanged=reading.unchanged)
+        if thresholds is not None
+        else None
+    )
     candidates = judgement.candidates if judgement is not None else ()
     return Prediction(
         digit=reading.digit,

@@ -74,6 +74,7 @@ class TestMnistDigits:
         assert len(mnist_digits) == 5000
         for picture in mnist_digits:
             digit = normalize(picture)
+            assert digit.unchanged
             assert np.array_equal(digit.pixels[..., 0], picture)
             assert not digit.inverted
             assert digit.crop_box == bounds(picture)
@@ -82,6 +83,7 @@ class TestMnistDigits:
         """The negative of a digit comes back white on black, much like the original."""
         for picture in some_digits:
             digit = normalize(255 - picture)
+            assert not digit.unchanged
             assert digit.inverted
             assert_mnist_geometry(digit)
             assert_encloses(digit, picture, slack=1)

@@ -1,7 +1,9 @@
 """The one road every picture takes: what is read is told in terms of the upright original."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from PIL import Image
 
 from app.decoding import open_upload
 from app.errors import DamagedPictureError, NoInkError
@@ -22,6 +24,12 @@ def test_answer_is_the_classifiers(tiny_model: Model) -> None:
     assert reading.probabilities.shape == (10,)
     assert reading.probabilities[reading.digit] == reading.probabilities.max()
     assert (reading.format, reading.width, reading.height, reading.inverted) == ("PNG", 120, 80, True)
+
+
+def test_pictures_in_mnists_geometry_are_told_apart(tiny_model: Model, mnist_digits: npt.NDArray[np.uint8]) -> None:
+    """A digit of MNIST passes unchanged; its negative has to be prepared."""
+    for picture, unchanged in ((mnist_digits[0], True), (255 - mnist_digits[0], False)):
+        assert read_bytes(pictures.encode(Image.fromarray(picture), "PNG"), tiny_model).unchanged is unchanged
 
 
 def test_evidence_is_gathered_on_request(tiny_model: Model) -> None:

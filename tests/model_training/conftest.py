@@ -41,7 +41,14 @@ def quick_recipe() -> Recipe:
 @pytest.fixture(scope="session")
 def measured_model(tiny_model: Model) -> Model:
     """The same as a model with thresholds."""
-    thresholds = Thresholds(least_pair_probability=0.1, least_confidence=0.5, rejection_risk=0.003, mistake_risk=0.001)
+    thresholds = Thresholds(
+        least_pair_probability=0.1,
+        prepared_least_pair_probability=0.1,
+        least_confidence=0.5,
+        rejection_risk=0.003,
+        prepared_rejection_risk=0.008,
+        mistake_risk=0.001,
+    )
     return dataclasses.replace(tiny_model, metadata=tiny_model.metadata.model_copy(update={"thresholds": thresholds}))
 
 

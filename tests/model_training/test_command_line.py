@@ -97,7 +97,14 @@ def test_evaluate_tells_what_the_verdicts_are_worth(
     """How many digits are called none is told in any case, how many certain ones are right only if there are any."""
     shutil.copytree(published_networks / "default", tmp_path / "default")
     artifact = read_artifact(tmp_path / "default")
-    thresholds = Thresholds(least_pair_probability=0.0, least_confidence=least, rejection_risk=0.0, mistake_risk=0.0)
+    thresholds = Thresholds(
+        least_pair_probability=0.0,
+        prepared_least_pair_probability=0.0,
+        least_confidence=least,
+        rejection_risk=0.0,
+        prepared_rejection_risk=0.0,
+        mistake_risk=0.0,
+    )
     metadata = artifact.metadata.model_copy(update={"thresholds": thresholds})
     (artifact.folder / "metadata.json").write_text(metadata.model_dump_json())
     status, output, _ = run("evaluate", "--model", tmp_path / "default")

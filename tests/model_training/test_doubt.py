@@ -52,8 +52,15 @@ def test_rejection_of_scores_that_are_told_apart() -> None:
 
 
 def test_refused_others_are_counted() -> None:
-    """What spreads its probability over many digits is refused; two likely digits are a digit's doubt."""
-    thresholds = Thresholds(least_pair_probability=0.7, least_confidence=0.9, rejection_risk=0.0, mistake_risk=0.0)
+    """What spreads its probability over many digits is refused, as prepared pictures are; two likely ones are not."""
+    thresholds = Thresholds(
+        least_pair_probability=0.0,
+        prepared_least_pair_probability=0.7,
+        least_confidence=0.9,
+        rejection_risk=0.0,
+        prepared_rejection_risk=0.0,
+        mistake_risk=0.0,
+    )
     others = np.full((3, 10), 0.1, np.float32)
     others[1, :2] = 0.4
     assert refused_others(others, thresholds) == score(2, 3)

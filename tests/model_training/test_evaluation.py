@@ -72,8 +72,14 @@ def test_input_path_that_changes_digits_is_found(
 def test_verdicts_are_counted(few_digits: Dataset, measured_model: Model) -> None:
     """Rejected and certain answers follow from the thresholds: impossible ones reject all, none doubts nothing."""
     for least, rejected, certain in ((1.1, 50, 0), (0.0, 0, 50)):
+        # Test digits are not prepared: the second threshold must not matter.
         thresholds = Thresholds(
-            least_pair_probability=least, least_confidence=0.0, rejection_risk=0.0, mistake_risk=0.0
+            least_pair_probability=least,
+            prepared_least_pair_probability=1.1 - least,
+            least_confidence=0.0,
+            rejection_risk=0.0,
+            prepared_rejection_risk=0.0,
+            mistake_risk=0.0,
         )
         metadata = measured_model.metadata.model_copy(update={"thresholds": thresholds})
         result, _ = evaluate(dataclasses.replace(measured_model, metadata=metadata), few_digits, {})

@@ -37,7 +37,8 @@ def test_same_seed_same_outliers(few_digits: Dataset) -> None:
 def test_there_are_many_kinds() -> None:
     """Letters and curls most often, and everything else besides."""
     assert set(KINDS) == {
-        *("glyph", "scribble", "curls", "squiggle", "crossing", "blot", "texture", "joined", "mirrored", "halved")
+        *("glyph", "scribble", "curls", "squiggle", "hook", "crossing", "blot", "texture"),
+        *("joined", "mirrored", "halved"),
     }
 
 
@@ -50,6 +51,13 @@ def test_every_kind_has_ink(few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
     assert len(np.unique(drawn.reshape(30, -1), axis=0)) >= 20
     assert np.array_equal(draw_outliers(few_digits.train, 30, seed=3), drawn)
     assert not np.array_equal(draw_outliers(few_digits.train, 30, seed=4), drawn)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_has_to_be_prepared(few_digits: Dataset, name: str) -> None:
+    """None has MNIST's geometry from the start: they are judged like pictures that people send."""
+    random = np.random.default_rng(1)
+    assert not any(normalize(KINDS[name](few_digits.train, random)).unchanged for _ in range(20))
 
 
 def test_blanks_are_drawn_again(few_digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,6 +104,19 @@ def test_curls_are_a_few_strokes(few_digits: Dataset) -> None:
     assert min(pieces) >= 1
     assert max(pieces) <= 4
     assert len(set(pieces)) > 1
+
+
+def test_hooks_are_wider_than_high(few_digits: Dataset) -> None:
+    """One stroke within the canvas, which no narrow 7 is; it ends below where it began."""
+    random = np.random.default_rng(1)
+    for _ in range(40):
+        hook = KINDS["hook"](few_digits.train, random)
+        assert ink_pieces(hook) == 1
+        rows, columns = np.nonzero(hook)
+        assert 0 < rows.min() < rows.max() < CANVAS - 1
+        assert 0 < columns.min() < columns.max() < CANVAS - 1
+        assert np.ptp(columns) > np.ptp(rows)
+        assert columns[rows.argmax()] > columns.min()
 
 
 @pytest.mark.parametrize(

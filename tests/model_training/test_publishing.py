@@ -272,5 +272,5 @@ def test_robust_recipe_is_measured_on_more(
     for weak, strong in zip(evaluation.corrupted[::2], evaluation.corrupted[1::2], strict=True):
         assert f"| {weak.kind} | {weak.score.share:.1%} | {strong.score.share:.1%} |" in card
     assert f"Mean: {robustness.mean_accuracy(evaluation.corrupted):.2%}" in card
-    assert f"Of 20 pictures made in code that show no digit {evaluation.refused_others.share:.1%}" in card
+    assert f"Of 20 such pictures made in code that show no digit {evaluation.refused_others.share:.1%}" in card
     assert (folder / report.DOUBT_FILE).read_bytes().startswith(b"\x89PNG")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from app.artifact import Thresholds
 from app.loading import Model
@@ -18,6 +19,7 @@ READING = Reading(
     inverted=True,
     crop_box=Box(0, 0, 1, 1),
     left_out=0.0,
+    unchanged=False,
     width=1,
     height=1,
     format="PNG",
@@ -54,13 +56,38 @@ def test_labels_are_the_folders(real_folder: Path, measured_model: Model) -> Non
         assert [path.parent.name for path in paths] == [picture.label for picture in part.pictures]
 
 
+def least_pairs(unchanged: float, prepared: float) -> Thresholds:
+    """Thresholds that call everything else certain."""
+    return Thresholds(
+        least_pair_probability=unchanged,
+        prepared_least_pair_probability=prepared,
+        least_confidence=0.0,
+        rejection_risk=0.0,
+        prepared_rejection_risk=0.0,
+        mistake_risk=0.0,
+    )
+
+
+def test_each_picture_is_judged_as_what_was_sent(real_folder: Path, measured_model: Model, tmp_path: Path) -> None:
+    """One in MNIST's geometry by the first threshold, its negative by that of pictures that had to be prepared."""
+    file = next(real_folder.glob("photos/*/1.png"))
+    home = tmp_path / "both" / file.parent.name
+    home.mkdir(parents=True)
+    with Image.open(file) as picture:
+        picture.save(home / "unchanged.png")
+        ImageOps.invert(picture).save(home / "negative.png")
+    metadata = measured_model.metadata.model_copy(update={"thresholds": least_pairs(0.0, 1.1)})
+    [part] = read_sets(dataclasses.replace(measured_model, metadata=metadata), tmp_path)
+    assert [(one.path.stem, one.verdict) for one in part.pictures] == [
+        ("negative", "not_a_digit"),
+        ("unchanged", "digit"),
+    ]
+
+
 def test_verdicts_follow_the_thresholds(real_folder: Path, measured_model: Model) -> None:
     """Impossible thresholds call everything none; without thresholds there is no verdict, with or without a reading."""
     for least, verdict in ((1.1, "not_a_digit"), (0.0, "digit")):
-        thresholds = Thresholds(
-            least_pair_probability=least, least_confidence=0.0, rejection_risk=0.0, mistake_risk=0.0
-        )
-        metadata = measured_model.metadata.model_copy(update={"thresholds": thresholds})
+        metadata = measured_model.metadata.model_copy(update={"thresholds": least_pairs(least, least)})
         for part in read_sets(dataclasses.replace(measured_model, metadata=metadata), real_folder):
             assert {picture.verdict for picture in part.pictures if picture.reading is not None} == {verdict}
             assert {picture.verdict for picture in part.pictures if picture.reading is None} == {None}

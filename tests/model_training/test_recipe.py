@@ -25,6 +25,12 @@ def test_paper_recipe_is_the_papers() -> None:
     assert paper.source == "mnist"
 
 
+def test_default_recipe_is_the_one_that_is_told_of() -> None:
+    """Two networks for 80 epochs; a sixth of their pictures are no digits."""
+    default = RECIPES["default"]
+    assert (default.epochs, default.peers, default.outlier_share) == (80, 2, 0.17)
+
+
 def test_recipes_cannot_be_changed() -> None:
     """A recipe is a value."""
     with pytest.raises(dataclasses.FrozenInstanceError):

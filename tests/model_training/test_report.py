@@ -104,10 +104,19 @@ def test_card_tells_what_the_verdicts_are_worth(few_digits: Dataset, measured_mo
     assert "and 50.00% certain; of the certain ones 80.000% are right." in told
     doubtful = evaluation.model_copy(update={"rejected": rejected, "certain": None, "refused_others": score(3, 4)})
     told = model_card(measured_model.metadata, doubtful)
-    assert "and none certain. Of 4 pictures made in code that show no digit 75.0% are called none." in told
+    assert "and none certain. Pictures that had to be prepared are judged more strictly" in told
+    assert "0.80% of the validation digits do not reach." in told
+    assert "Of 4 such pictures made in code that show no digit 75.0% are called none." in told
 
 
-THRESHOLDS = Thresholds(least_pair_probability=0.6, least_confidence=0.85, rejection_risk=0.0, mistake_risk=0.0)
+THRESHOLDS = Thresholds(
+    least_pair_probability=0.6,
+    prepared_least_pair_probability=0.8,
+    least_confidence=0.85,
+    rejection_risk=0.0,
+    prepared_rejection_risk=0.0,
+    mistake_risk=0.0,
+)
 
 
 def sure(labels: npt.NDArray[np.uint8], confidence: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
@@ -118,7 +127,7 @@ def sure(labels: npt.NDArray[np.uint8], confidence: npt.NDArray[np.float64]) -> 
 
 
 def test_doubt_is_plotted_with_what_was_chosen(few_digits: Dataset) -> None:
-    """Mistakes by coverage, false accepts by false rejects with the chosen threshold, and reliability."""
+    """Mistakes by coverage, false accepts by false rejects with the chosen thresholds, and reliability."""
     answers = sure(few_digits.test.labels, np.linspace(0.4, 1.0, 50))
     others = np.full((4, 10), 0.1, np.float32)
     others[0] = answers[-1]
@@ -127,8 +136,9 @@ def test_doubt_is_plotted_with_what_was_chosen(few_digits: Dataset) -> None:
     assert np.asarray(left.lines[0].get_ydata()).tolist() == [0.0] * 50
     certain = np.asarray(left.lines[1].get_xdata())
     assert certain == pytest.approx((np.linspace(0.4, 1.0, 50) >= 0.85).mean())
-    rejected, accepted = (np.asarray(data).item() for data in middle.lines[1].get_data())
-    assert (rejected, accepted) == pytest.approx(((pair_probability(answers) < 0.6).mean(), 0.25))
+    for line, least in zip(middle.lines[1:], (0.6, 0.8), strict=True):
+        rejected, accepted = (np.asarray(data).item() for data in line.get_data())
+        assert (rejected, accepted) == pytest.approx(((pair_probability(answers) < least).mean(), 0.25))
     assert (np.asarray(right.lines[0].get_ydata()) == 1.0).all()
     plt.close(figure)
 

@@ -36,7 +36,7 @@ def answered(label: str, digit: int, confidence: float, *, rejected: bool = Fals
     """A picture that was read as a digit."""
     probabilities = np.full(10, (1 - confidence) / 9, np.float32)
     probabilities[digit] = confidence
-    reading = Reading(probabilities, True, Box(0, 0, 1, 1), 0.0, 1, 1, "PNG", None)
+    reading = Reading(probabilities, True, Box(0, 0, 1, 1), 0.0, False, 1, 1, "PNG", None)
     return RealPicture(Path(f"{label}.png"), label, reading, "not_a_digit" if rejected else "digit")
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.judgement import judge, pair_probability
-from model_training.thresholds import MISTAKE_RISK, REJECTION_RISK, choose_thresholds
+from model_training.thresholds import MISTAKE_RISK, PREPARED_REJECTION_RISK, REJECTION_RISK, choose_thresholds
 
 
 def answers(seed: int, count: int, skill: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
@@ -26,7 +26,11 @@ def test_risks_are_kept(seed: int, skill: float) -> None:
     probabilities, labels = answers(seed, 2000, skill)
     thresholds = choose_thresholds(probabilities, labels)
     assert (thresholds.rejection_risk, thresholds.mistake_risk) == (REJECTION_RISK, MISTAKE_RISK)
-    assert (pair_probability(probabilities) < thresholds.least_pair_probability).mean() <= REJECTION_RISK
+    assert thresholds.prepared_rejection_risk == PREPARED_REJECTION_RISK
+    pairs = pair_probability(probabilities)
+    assert (pairs < thresholds.least_pair_probability).mean() <= REJECTION_RISK
+    rejected = (pairs < thresholds.prepared_least_pair_probability).mean()
+    assert REJECTION_RISK < rejected <= PREPARED_REJECTION_RISK
     certain = probabilities.max(axis=1) >= thresholds.least_confidence
     wrong = probabilities.argmax(axis=1) != labels
     assert (wrong & certain).sum() <= max(1, MISTAKE_RISK * certain.sum() + 1)
@@ -36,7 +40,7 @@ def test_a_reader_without_mistakes_is_always_certain() -> None:
     """Doubt is not spread beyond need."""
     probabilities, labels = answers(3, 2000, 30.0)
     thresholds = choose_thresholds(probabilities, labels)
-    verdicts = [judge(row, thresholds).verdict for row in probabilities]
+    verdicts = [judge(row, thresholds, unchanged=True).verdict for row in probabilities]
     assert verdicts.count("digit") >= 0.997 * len(verdicts)
     assert verdicts.count("uncertain") == 0
 

@@ -97,6 +97,23 @@ class FixedClassifier:
         return self._probabilities
 
 
+def judging(model: Model, probabilities: list[float]) -> Model:
+    """The model with thresholds, and with the same answer to everything."""
+    thresholds = Thresholds(
+        least_pair_probability=0.6,
+        prepared_least_pair_probability=0.7,
+        least_confidence=0.9,
+        rejection_risk=0.003,
+        prepared_rejection_risk=0.008,
+        mistake_risk=0.001,
+    )
+    return Model(
+        metadata=model.metadata.model_copy(update={"thresholds": thresholds}),
+        evaluation=None,
+        classifier=cast(Classifier, FixedClassifier(probabilities)),
+    )
+
+
 class TestVerdict:
     @pytest.mark.parametrize(
         ("probabilities", "verdict", "candidates"),
@@ -110,19 +127,22 @@ class TestVerdict:
         self, tiny_model: Model, probabilities: list[float], verdict: str, candidates: list[tuple[int, float]]
     ) -> None:
         """The answer carries the verdict in words and, where it is uncertain, the candidates."""
-        thresholds = Thresholds(
-            least_pair_probability=0.7, least_confidence=0.9, rejection_risk=0.003, mistake_risk=0.001
-        )
-        model = Model(
-            metadata=tiny_model.metadata.model_copy(update={"thresholds": thresholds}),
-            evaluation=None,
-            classifier=cast(Classifier, FixedClassifier(probabilities)),
-        )
+        model = judging(tiny_model, probabilities)
         with serving(create_app(Settings(), load=lambda _: model)) as running:
             prediction = prediction_in(running.predict(SMALL))
         assert prediction.verdict == verdict
         assert prediction.reason
         assert [(one.digit, round(one.probability, 4)) for one in prediction.candidates] == candidates
+
+    def test_prepared_pictures_are_judged_more_strictly(
+        self, tiny_model: Model, mnist_digits: npt.NDArray[np.uint8]
+    ) -> None:
+        """The same answer is worth more for a picture that has MNIST's geometry already than for any other."""
+        model = judging(tiny_model, [0.35, 0.3] + [0.35 / 8] * 8)
+        unchanged = pictures.encode(Image.fromarray(mnist_digits[0]), "PNG")
+        with serving(create_app(Settings(), load=lambda _: model)) as running:
+            verdicts = [prediction_in(running.predict(body)).verdict for body in (unchanged, SMALL)]
+        assert verdicts == ["uncertain", "not_a_digit"]
 
     def test_no_thresholds_no_verdict(self, client: Client) -> None:
         """A model that was never measured leaves the verdict open."""
