@@ -39,6 +39,7 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
     for routes in (predict, model, health):
         application.include_router(routes.router)
     problems.install(application)
+    application.add_middleware(predict.Shortcut)
     application.add_middleware(PlainStartupFailure)
     return application
 

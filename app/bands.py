@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -54,7 +55,7 @@ def _across(grey: Grey) -> npt.NDArray[np.float32] | None:
     """The ground of each column of a picture in upright bands, float32 (width,)."""
     first, last = grey[0].astype(np.float32), grey[-1].astype(np.float32)
     alike = np.abs(first - last) <= EVEN
-    if alike.mean() < UNBLOCKED_SHARE:
+    if max(_spread(first), _spread(last)) < LEAST_STEP or alike.mean() < UNBLOCKED_SHARE:
         return None
     known = np.flatnonzero(alike)
     levels = ((first + last) / 2)[known]
@@ -71,6 +72,12 @@ def _across(grey: Grey) -> npt.NDArray[np.float32] | None:
     if np.percentile(np.abs(levels - ground[known]), 90.0) > EVEN:
         return None
     return ground if _are_ground(grey, grounds, edges) else None
+
+
+def _spread(line: npt.NDArray[np.float32]) -> float:
+    """From the darkest to the brightest pixel, in grey levels."""
+    darkest, brightest, _, _ = cv2.minMaxLoc(line)
+    return brightest - darkest
 
 
 def _are_ground(grey: Grey, grounds: list[np.float32], edges: list[int]) -> bool:

@@ -12,6 +12,7 @@ from app.ground import (
     Grey,
     local_ground,
     mean_depth,
+    percentile,
     plain_ground,
     robust_deviation,
     smooth_ground,
@@ -68,7 +69,7 @@ def _on_smooth_ground(picture: Response, smooth: Response, rest: float) -> tuple
 
 def _on_plain_ground(picture: Response, ground: float) -> tuple[Response, bool]:
     dark = ground > float(picture.mean())
-    level = np.full_like(picture, ground)
+    level = np.full((1, 1), ground, np.float32)
     response = _standing_out(picture, level, 0.0, dark)
     return (_in_full_light(response, level) if dark else response), dark
 
@@ -78,12 +79,12 @@ def _on_local_ground(grey: Grey, picture: Response) -> tuple[Response, bool]:
     for dark in (True, False):
         ground = local_ground(grey, dark)
         # Closing finds the brightest of the paper's grain, opening the darkest.
-        ground += np.median(picture - ground)
+        ground += np.float32(percentile(picture - ground, 50.0))
         noise = robust_deviation(picture - ground)
         sides.append((_standing_out(picture, ground, noise, dark), ground))
     lit = _in_full_light(*sides[0])
     # In full light everything dark grows; the comparison is fair at the light of the paper's brighter parts.
-    light = float(np.percentile(sides[0][1], 75.0)) / 255.0
+    light = percentile(sides[0][1], 75.0) / 255.0
     dark = DARK_PRIOR * light * light * _stroke_likeness(lit) >= _stroke_likeness(sides[1][0])
     return (lit, True) if dark else (sides[1][0], False)
 
@@ -91,8 +92,10 @@ def _on_local_ground(grey: Grey, picture: Response) -> tuple[Response, bool]:
 def _standing_out(picture: Response, ground: Response, noise: float, dark: bool) -> Response:
     """The response of one side, zero where it drowns in the ground's own variation."""
     residual = ground - picture if dark else picture - ground
-    least = max(LEAST_CONTRAST, NOISE_MULTIPLE * noise)
-    return np.where(residual >= least, residual, np.float32(0.0))
+    least = np.float32(max(LEAST_CONTRAST, NOISE_MULTIPLE * noise))
+    # OpenCV keeps what is above its threshold.
+    below = float(np.nextafter(least, np.float32(0.0)))
+    return np.asarray(cv2.threshold(residual, below, 0.0, cv2.THRESH_TOZERO)[1], np.float32)
 
 
 def _in_full_light(response: Response, ground: Response) -> Response:

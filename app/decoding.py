@@ -260,9 +260,9 @@ def _flattened(image: Image.Image) -> Image.Image:
     image = image if image.mode in ("RGBA", "LA") else image.convert("RGBA")
     alpha = image.getchannel("A")
     visible = image.convert("L")
-    opacity = np.asarray(alpha, np.uint32)
-    total = int(opacity.sum())
-    mostly_transparent = total < opacity.size * 255 // 2
-    is_light = total > 0 and int((opacity * np.asarray(visible)).sum()) // total >= 128
+    opacity = np.asarray(alpha, np.float32)
+    total = float(opacity.sum())
+    mostly_transparent = total < opacity.size * 255 / 2
+    is_light = total > 0 and float(np.vdot(opacity, np.asarray(visible, np.float32))) >= 128 * total
     ground = 0 if mostly_transparent and is_light else 255
     return Image.composite(visible, Image.new("L", image.size, ground), alpha)

@@ -3,14 +3,17 @@
 import logging
 import sys
 import warnings
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import uvicorn
-from fastapi import FastAPI
 from pydantic import ValidationError
+from uvicorn import Config, Server
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
-from app.application import create_app
 from app.settings import ENVIRONMENT_PREFIX, Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 SHUTDOWN_SECONDS: Final = 5
 """How long requests under way may take after SIGTERM; container runtimes kill after ten."""
@@ -22,34 +25,51 @@ def settings_from_environment() -> Settings:
         return Settings()
     except ValidationError as error:
         for part in error.errors():
+            if part["type"] == "default_factory_not_called":
+                # It follows from another mistake.
+                continue
             variable = ENVIRONMENT_PREFIX + str(part["loc"][0]).upper()
             sys.stderr.write(f"{variable}={part['input']!r} is not usable: {part['msg']}.\n")
         sys.exit(2)
 
 
-def application() -> FastAPI:
-    """The application, for servers that take a factory: `uvicorn --factory app.main:application`."""
+def application() -> "FastAPI":
+    """The application of one process; other servers take it too: `uvicorn --factory app.main:application`."""
+    # The process that only watches over the others does without all this.
+    from app.application import create_app
+
+    # What clients send must not fill the log.
+    warnings.filterwarnings("ignore", module="PIL")
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     return create_app(settings_from_environment())
 
 
 def main() -> None:
     """Serve until told to stop."""
     settings = settings_from_environment()
-    # What clients send must not fill the log.
-    warnings.filterwarnings("ignore", module="PIL")
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    uvicorn.run(
-        create_app(settings),
+    config = Config(
+        "app.main:application",
+        factory=True,
         host=settings.host,
         port=settings.port,
-        # httptools drops the body of requests that offer to upgrade to HTTP/2, as curl and Java's client do.
-        http="h11",
+        workers=settings.workers,
+        http="app.protocol:HttpProtocol",
         ws="none",
         lifespan="on",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
+    if settings.workers == 1:
+        server = Server(config)
+        server.run()
+        failed = not server.started
+    else:
+        supervisor = Multiprocess(config, [config.bind_socket()])
+        supervisor.run()
+        failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
+    if failed:
+        sys.exit(STARTUP_FAILURE)
 
 
 if __name__ == "__main__":

@@ -86,9 +86,14 @@ def install(application: FastAPI) -> None:
     application.openapi = document_with_problem  # type: ignore[method-assign]  # FastAPI's documented way
 
 
+def domain_problem(error: errors.DigitsError) -> Response:
+    """The response that tells of an error of the table."""
+    return problem_response(*PROBLEMS[type(error)], str(error))
+
+
 async def _domain_error(_: Request, error: Exception) -> Response:
-    status, code = PROBLEMS[type(error)]  # type: ignore[index]  # Starlette's handlers take any Exception
-    return problem_response(status, code, str(error))
+    assert isinstance(error, errors.DigitsError)
+    return domain_problem(error)
 
 
 async def _validation_error(_: Request, error: Exception) -> Response:

@@ -1,6 +1,5 @@
 """Settings, from the environment: each field is the variable DIGITS_<FIELD>."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -8,6 +7,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.contract import MAX_PIXELS
+from app.quota import usable_cores
 
 ENVIRONMENT_PREFIX: Final = "DIGITS_"
 
@@ -28,9 +28,29 @@ class Settings(BaseSettings):
     max_pixels: Annotated[
         int, Field(description="Most pixels (width times height) of a picture.", ge=28 * 28, le=89_478_485)
     ] = MAX_PIXELS
+    workers: Annotated[
+        int,
+        Field(
+            description="Processes that share the port; as many as whole cores may be used, in a container too.",
+            ge=1,
+            le=256,
+            default_factory=lambda: max(1, int(usable_cores())),
+        ),
+    ]
     pool_threads: Annotated[
-        int, Field(description="Threads for pictures that take too long for the event loop.", ge=1, le=256)
-    ] = max(1, os.cpu_count() or 1)
+        int,
+        Field(
+            description="Threads of each process for pictures that take too long for the event loop.",
+            ge=1,
+            le=256,
+            default_factory=lambda known: max(1, int(usable_cores()) // known["workers"]),
+        ),
+    ]
     pool_capacity: Annotated[
-        int, Field(description="Such pictures read or waiting at once; one more is answered with 503.", ge=1, le=10_000)
+        int,
+        Field(
+            description="Such pictures that a process reads or lets wait at once; one more is answered with 503.",
+            ge=1,
+            le=10_000,
+        ),
     ] = 64

@@ -5,19 +5,22 @@ from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import errors
 from app.admission import QUICK_BYTES, is_quick
 from app.decoding import FORMATS, open_upload
 from app.explanation import METHOD, Evidence
 from app.judgement import judge
-from app.problems import problem_documentation
+from app.problems import domain_problem, problem_documentation
 from app.reading import Reading, read
 from app.routes.state import Service, service_of
 from app.schemas import Candidate, CropBox, Explanation, Prediction, Preparation
 from app.uploads import BINARY_TYPE, FIELD, read_picture
 
 router = APIRouter(tags=["reading"])
+
+PATH: Final = "/predict"
 
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _BODY: Final[dict[str, Any]] = {
@@ -45,7 +48,7 @@ _BODY: Final[dict[str, Any]] = {
 
 
 @router.post(
-    "/predict",
+    PATH,
     summary="Read the handwritten digit in a picture",
     response_model=Prediction,
     openapi_extra=_BODY,
@@ -82,6 +85,28 @@ async def predict(
     reading = await _admit(body, service, explain=explain)
     prediction = _prediction(reading, service)
     return Response(prediction.model_dump_json(), media_type="application/json")
+
+
+class Shortcut:
+    """Answers `POST /predict` without parameters before it gets to FastAPI.
+
+    The route above does the same in the same words and is what the API reference shows; finding it, its parameters and
+    its exception handlers takes a sixth of the time of a small picture's request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or pass on what is another request."""
+        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST" or scope["query_string"]:
+            await self._app(scope, receive, send)
+            return
+        try:
+            response = await predict(Request(scope, receive))
+        except errors.DigitsError as error:
+            response = domain_problem(error)
+        await response(scope, receive, send)
 
 
 async def _admit(body: bytes, service: Service, *, explain: bool) -> Reading:

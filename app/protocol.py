@@ -1,0 +1,59 @@
+"""HTTP/1.1 as uvicorn and httptools speak it, but for two things: offers to upgrade, and what is no HTTP."""
+
+from http import HTTPStatus
+from typing import Final
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.problems import problem_response
+
+_TUNNEL: Final = b"CONNECT"
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection.
+
+    A request that offers to go on in another protocol, as curl's --http2 and Java's client do with HTTP/2, is answered
+    as if it had not: httptools takes its body for the other protocol's first words, so the request is parsed again.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what arrived."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self.parser.get_method() == _TUNNEL:
+                self.send_400_response("This is no proxy: it opens no tunnels.")
+            else:
+                self._decline(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("This is not an HTTP/1.1 request. Let an HTTP library write it.")
+
+    def on_headers_complete(self) -> None:
+        """Hand the request to the application, unless it will be parsed again."""
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Tell the application that the request is whole."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no request with a problem, and end the connection."""
+        problem = problem_response(HTTPStatus.BAD_REQUEST, "malformed_request", msg, {"Connection": "close"})
+        head = [name + b": " + value + b"\r\n" for name, value in problem.raw_headers]
+        self.transport.write(b"".join([STATUS_LINE[HTTPStatus.BAD_REQUEST], *head, b"\r\n", bytes(problem.body)]))
+        self.transport.close()
+
+    def _decline(self, rest: bytes) -> None:
+        """Parse the request again without its offer, and what follows its headers."""
+        version = self.parser.get_http_version().encode()
+        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
+        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        # As uvicorn has it, for requests that follow one another without waiting.
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.data_received(b"\r\n".join([*lines, b"", rest]))
