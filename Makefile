@@ -14,7 +14,7 @@ DEV := .venv/dev/bin
 SERVE_READY := .venv/serve/.ready
 DEV_READY := .venv/dev/.ready
 
-.PHONY: help serve train evaluate compare compile test check format lock docker docker-train clean
+.PHONY: help serve train evaluate compare compile test bench check format lock docker docker-train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ compile: $(DEV_READY) ## publish a saved Keras model of your own with its compil
 test: $(DEV_READY) ## run the tests
 	$(DEV)/python -m pytest $(ARGS)
 
+bench: $(DEV_READY) $(SERVE_READY) ## compare with other ways to serve the model; takes half an hour (QUICK=1, ONLY=litserve,ceiling)
+	$(DEV)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
 check: $(DEV_READY) ## format, lint and types
 	$(DEV)/ruff format --check .
 	$(DEV)/ruff check .
@@ -50,6 +53,11 @@ lock: $(DEV_READY) ## resolve the dependencies of pyproject.toml anew
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.txt
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train -o requirements-train.txt
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --group dev -o requirements-dev.txt
+	for lock in $(BENCH)/*.in; do \
+		[ $$lock = $(BENCH)/common.in ] || \
+			$(DEV)/uv pip compile $$lock $(LOCK_FLAGS) --python-version 3.11 -o $${lock%.in}.txt || exit 1; \
+	done
+BENCH := tests/benchmarks/requirements
 LOCK_FLAGS := --quiet --universal --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 
 docker: ## build the image of the service

@@ -21,7 +21,7 @@ Samples = npt.NDArray[Any]
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 """The decoders an upload may reach, by Pillow's names; everything else Pillow knows stays closed."""
 
-WORKING_SIDE: Final = 512
+WORKING_SIDE: Final = 384
 """A picture whose longer side is at least twice this many pixels is shrunk while it is decoded."""
 
 _DAMAGE: Final = (

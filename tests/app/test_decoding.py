@@ -140,7 +140,7 @@ class TestModes:
         """A palette with alpha survives the shrinking: its indices are no colours that could be averaged."""
         large = pictures.seven(2400, 1600)
         stored = large.convert("RGBA").convert("PA")
-        assert difference(picture_of(pictures.encode(stored, "TIFF"), 2400 * 1600), large.reduce(4)) < 2.0
+        assert difference(picture_of(pictures.encode(stored, "TIFF"), 2400 * 1600), large.reduce(6)) < 2.0
 
     def test_cmyk_jpeg(self) -> None:
         """A JPEG for the printer is not read as a negative."""
@@ -315,7 +315,7 @@ class TestTransparency:
         drawing = Image.new("RGBA", alpha.size, (255, 255, 255, 0))
         drawing.paste((0, 0, 0, 255), mask=alpha)
         picture = picture_of(pictures.encode(drawing, "PNG"), 2400 * 1600)
-        assert difference(picture, pictures.seven(2400, 1600).reduce(4)) < 0.5
+        assert difference(picture, pictures.seven(2400, 1600).reduce(6)) < 0.5
 
 
 class TestSize:
