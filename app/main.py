@@ -1,5 +1,6 @@
 """The entry point: binds settings, application and server. Run it with `python -m app.main`."""
 
+import contextlib
 import logging
 import sys
 import warnings
@@ -62,7 +63,9 @@ def main() -> None:
     )
     if settings.workers == 1:
         server = Server(config)
-        server.run()
+        # Ctrl-C, after the requests under way were answered.
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run()
         failed = not server.started
     else:
         supervisor = Multiprocess(config, [config.bind_socket()])

@@ -30,6 +30,7 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.contrast",
     "app.explanation",
     "app.ground",
+    "app.quota",
     "app.sheet",
     "app.settings",
     "app.schemas",
@@ -39,14 +40,14 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
 WEB_PACKAGES = {"fastapi", "starlette", "uvicorn", "python_multipart", "httptools"}
 
 LAYERS = [
-    {"app.contract", "app.errors", "app.ground"},
+    {"app.contract", "app.errors", "app.ground", "app.quota"},
     {"app.bands", "app.sheet"},
     {"app.contrast"},
     {"app.decoding", "app.ink", "app.artifact", "app.classifier", "app.settings"},
     {"app.normalization", "app.judgement", "app.explanation"},
     {"app.compilation", "app.reading", "app.admission", "app.uploads", "app.schemas"},
     {"app.loading", "app.problems"},
-    {"app.routes.state"},
+    {"app.routes.state", "app.protocol"},
     {"app.routes.health", "app.routes.model", "app.routes.predict"},
     {"app.application"},
     {"app.main"},
@@ -162,11 +163,37 @@ def test_only_compilation_imports_keras_and_only_when_called() -> None:
     assert not heavy(imports_in(ast.Module(at_import, [])))
 
 
+def test_only_the_entry_point_and_the_protocol_know_the_server() -> None:
+    """The application runs under any ASGI server: uvicorn and its parser are named by two modules alone."""
+    servers = {"uvicorn", "httptools"}
+    knowing = [name for name in SERVICE if {other.split(".")[0] for other in imports_of(name)} & servers]
+    assert knowing == ["app.main", "app.protocol"]
+
+
+def loaded_by(program: str) -> set[str]:
+    """The packages that a process has loaded once it has run a program."""
+    report = "import sys; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", f"{program}\n{report}"],
+            cwd=PROJECT_FOLDER,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        ).stdout.split()
+    )
+
+
 def test_service_starts_without_tensorflow() -> None:
-    """A process that imports the entry point loads neither Keras nor TensorFlow, nor anything of the training."""
-    program = "import sys, app.main; print(*sorted({name.split('.')[0] for name in sys.modules}))"
-    loaded = subprocess.run(
-        [sys.executable, "-c", program], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=True, timeout=120
-    ).stdout.split()
-    assert "app" in loaded
-    assert not {"keras", "tensorflow", "model_training", "matplotlib", "scipy", "sklearn"} & set(loaded)
+    """A process that builds the application loads neither Keras nor TensorFlow, nor anything of the training."""
+    loaded = loaded_by("import app.main, app.protocol; app.main.application()")
+    assert {"app", "fastapi", "ai_edge_litert", "httptools"} <= loaded
+    assert not {"keras", "tensorflow", "model_training", "matplotlib", "scipy", "sklearn"} & loaded
+
+
+def test_supervisor_is_light() -> None:
+    """The entry point alone, as the process runs it that watches over the others, loads nothing that reads pictures."""
+    loaded = loaded_by("import app.main")
+    assert "uvicorn" in loaded
+    assert not {"ai_edge_litert", "cv2", "fastapi", "numpy", "PIL"} & loaded

@@ -4,8 +4,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
-from app.ground import plain_ground
+from app.contrast import ink_response
+from app.ground import fit_surface, percentile, plain_ground, smooth_ground
 from app.normalization import normalize
 from tests.pictures import seven
 
@@ -71,3 +75,69 @@ def test_many_greys_are_no_plain_ground() -> None:
     """Uneven light has no single grey."""
     slope = np.tile(np.linspace(40, 220, 300), (300, 1)).astype(np.uint8)
     assert plain_ground(slope) is None
+
+
+LEVELS = st.floats(-1000.0, 1000.0, width=32)
+
+
+class TestPercentile:
+    @given(
+        values=arrays.arrays(
+            st.sampled_from([np.float32, np.float64]), arrays.array_shapes(max_dims=2, max_side=40), elements=LEVELS
+        ),
+        share=st.one_of(st.sampled_from([0.0, 30.0, 50.0, 70.0, 99.0, 100.0]), st.floats(0.0, 100.0)),
+    )
+    def test_as_numpy(self, values: npt.NDArray[np.floating], share: float) -> None:
+        """It is NumPy's percentile, of any shape and kind, and leaves the values as they are."""
+        before = values.copy()
+        expected = float(np.percentile(values.astype(np.float64), share))
+        assert percentile(values, share) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+        assert np.array_equal(values, before)
+
+    def test_median_of_few(self) -> None:
+        """One value is its own percentile, two have theirs between them."""
+        assert percentile(np.array([3.0]), 70.0) == 3.0
+        assert percentile(np.array([4.0, 2.0], np.float32), 50.0) == 3.0
+        assert percentile(np.array([4.0, 2.0]), 100.0) == 4.0
+
+
+class TestFlatSurface:
+    @pytest.mark.parametrize("level", [0, 7, 128, 255])
+    def test_flat_frame(self, level: int) -> None:
+        """A frame of one grey is its own surface, which nothing leaves, whatever lies inside."""
+        picture = np.full((50, 40), level, np.uint8)
+        picture[20:30, 15:20] = 255 - level
+        surface, rest = smooth_ground(picture)
+        assert rest == 0.0
+        assert np.array_equal(np.broadcast_to(surface, picture.shape), np.full(picture.shape, level, np.float32))
+
+    @pytest.mark.parametrize("level", [0, 200])
+    def test_is_what_the_fit_tends_to(self, level: int) -> None:
+        """A frame with a single other pixel, which is fitted, gets the same surface and the same response."""
+        flat = np.full((60, 60), level, np.uint8)
+        flat[20:40, 28:32] = 255 - level
+        nearly = flat.copy()
+        # The first sample of the frame.
+        nearly[0, 0] += 1
+        assert smooth_ground(flat)[0].shape == (1, 1)
+        surface, rest = smooth_ground(nearly)
+        assert surface.shape == nearly.shape
+        assert np.abs(surface - level).max() < 0.1
+        assert rest < 0.1
+        (response, dark), (expected, expected_dark) = ink_response(flat), ink_response(nearly)
+        assert dark == expected_dark
+        assert response.shape == expected.shape
+        assert response == pytest.approx(expected, abs=0.5)
+
+    def test_blank_picture_has_a_response_of_its_size(self) -> None:
+        """A picture of one grey stands out nowhere, pixel by pixel."""
+        response, _ = ink_response(np.full((30, 50), 90, np.uint8))
+        assert np.array_equal(response, np.zeros((30, 50), np.float32))
+
+    @given(level=st.integers(0, 255), count=st.integers(1, 50))
+    def test_samples_of_one_grey(self, level: int, count: int) -> None:
+        """Equal samples leave nothing over, however many they are."""
+        places = np.linspace(0.0, 1.0, count)
+        surface = fit_surface(places, places, np.full(count, float(level)), (3, 4))
+        assert np.array_equal(np.broadcast_to(surface.picture, (3, 4)), np.full((3, 4), level))
+        assert np.array_equal(surface.rest, np.zeros(count))

@@ -4,13 +4,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
+from uvicorn import Config
+from uvicorn.config import STARTUP_FAILURE
 
 from app import main
+from app.protocol import HttpProtocol
 from app.settings import PROJECT_FOLDER
 
 
@@ -26,6 +28,50 @@ def run_main(**settings: str) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=120,
     )
+
+
+class Started:
+    """What was started in place of servers and supervisors."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[str, Config]] = []
+        self.works = True
+        """Whether the next one gets as far as serving."""
+        self.interrupted = False
+        """Whether Ctrl-C ends it."""
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Started:
+    """The entry point starts nothing that listens."""
+    record = Started()
+
+    class RecordedServer:
+        def __init__(self, config: Config) -> None:
+            self._config = config
+            self.started = False
+
+        def run(self) -> None:
+            record.runs.append(("server", self._config))
+            self.started = record.works
+            if record.interrupted:
+                raise KeyboardInterrupt
+
+    class RecordedSupervisor:
+        def __init__(self, config: Config, sockets: list[str]) -> None:
+            assert sockets == ["the socket"]
+            self._config = config
+            self.processes = [SimpleNamespace(exitcode=0), SimpleNamespace(exitcode=0)]
+
+        def run(self) -> None:
+            record.runs.append(("supervisor", self._config))
+            if not record.works:
+                self.processes[1].exitcode = STARTUP_FAILURE
+
+    monkeypatch.setattr(main, "Server", RecordedServer)
+    monkeypatch.setattr(main, "Multiprocess", RecordedSupervisor)
+    monkeypatch.setattr(Config, "bind_socket", lambda _: "the socket")
+    return record
 
 
 class TestMistakes:
@@ -51,9 +97,23 @@ class TestMistakes:
         assert len(ended.stderr.splitlines()) == 1
         assert ended.stdout == ""
 
-    def test_process_without_a_model(self, tmp_path: Path) -> None:
-        """A process without a model ends with an error code and says what to do, without a stack trace."""
-        ended = run_main(DIGITS_MODEL=str(tmp_path), DIGITS_PORT="0")
+    @pytest.mark.parametrize("name", ["DIGITS_WORKERS", "DIGITS_POOL_THREADS"])
+    @pytest.mark.parametrize("value", ["0", "many", "257", ""])
+    def test_one_mistake_is_one_sentence(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+    ) -> None:
+        """Settings that follow from a bad one are not told of."""
+        monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as caught:
+            main.settings_from_environment()
+        assert caught.value.code == 2
+        [sentence] = capsys.readouterr().err.splitlines()
+        assert sentence.startswith(f"{name}='{value}' is not usable: ")
+
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    def test_process_without_a_model(self, tmp_path: Path, workers: str) -> None:
+        """A service without a model ends with an error code and says what to do, without a stack trace."""
+        ended = run_main(DIGITS_MODEL=str(tmp_path), DIGITS_PORT="0", DIGITS_WORKERS=workers)
         assert ended.returncode not in (0, 2)
         assert f"{tmp_path} holds no published model. Train one with: make train" in ended.stderr
         assert "Traceback" not in ended.stderr
@@ -65,19 +125,42 @@ class TestBinding:
         monkeypatch.setenv("DIGITS_PORT", "1234")
         assert isinstance(main.application(), FastAPI)
 
-    def test_server_gets_the_settings(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_server_gets_the_settings(self, started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
         """The server listens where the settings say, insists on the lifespan and does not name itself."""
-        calls: list[tuple[Any, dict[str, Any]]] = []
-
-        def record(application: Any, **options: Any) -> None:
-            calls.append((application, options))
-
         monkeypatch.setenv("DIGITS_HOST", "127.0.0.7")
         monkeypatch.setenv("DIGITS_PORT", "1234")
-        monkeypatch.setattr(uvicorn, "run", record)
+        monkeypatch.setenv("DIGITS_WORKERS", "1")
         main.main()
-        [(application, options)] = calls
-        assert isinstance(application, FastAPI)
-        assert (options["host"], options["port"]) == ("127.0.0.7", 1234)
-        assert options["lifespan"] == "on"
-        assert options["server_header"] is False
+        [(_, config)] = started.runs
+        assert (config.host, config.port, config.workers) == ("127.0.0.7", 1234, 1)
+        assert config.lifespan == "on"
+        assert config.server_header is False
+        config.load()
+        assert config.http_protocol_class is HttpProtocol
+        assert config.ws_protocol_class is None
+
+
+class TestProcesses:
+    @pytest.mark.parametrize(("workers", "kind"), [("1", "server"), ("2", "supervisor"), ("5", "supervisor")])
+    def test_kinds(self, started: Started, monkeypatch: pytest.MonkeyPatch, workers: str, kind: str) -> None:
+        """One process serves by itself, several have one that watches over them."""
+        monkeypatch.setenv("DIGITS_WORKERS", workers)
+        main.main()
+        [(found, config)] = started.runs
+        assert (found, config.workers) == (kind, int(workers))
+
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    def test_failed_start(self, started: Started, monkeypatch: pytest.MonkeyPatch, workers: str) -> None:
+        """Where a process failed to start, the exit code says so, whichever kind it is."""
+        monkeypatch.setenv("DIGITS_WORKERS", workers)
+        started.works = False
+        with pytest.raises(SystemExit) as caught:
+            main.main()
+        assert caught.value.code == STARTUP_FAILURE
+
+    def test_interrupt_is_no_failure(self, started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Ctrl-C ends a service that has started without a stack trace and without a code."""
+        monkeypatch.setenv("DIGITS_WORKERS", "1")
+        started.interrupted = True
+        main.main()
+        assert len(started.runs) == 1

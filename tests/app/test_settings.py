@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from app import settings as module
 from app.settings import ENVIRONMENT_PREFIX, PROJECT_FOLDER, Settings
 
 
@@ -21,6 +22,7 @@ def test_defaults() -> None:
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
     assert settings.model == PROJECT_FOLDER / "artifacts" / "default"
     assert settings.max_bytes == 16 * 2**20
+    assert settings.workers >= 1
     assert settings.pool_threads >= 1
     assert settings.pool_capacity == 64
 
@@ -33,6 +35,7 @@ def test_defaults() -> None:
         ("model", "/models/mine.keras", Path("/models/mine.keras")),
         ("max_bytes", "1024", 1024),
         ("max_pixels", "784", 784),
+        ("workers", "2", 2),
         ("pool_threads", "3", 3),
         ("pool_capacity", "1", 1),
     ],
@@ -52,6 +55,7 @@ def test_every_field_is_tested_and_explained() -> None:
         "model",
         "max_bytes",
         "max_pixels",
+        "workers",
         "pool_threads",
         "pool_capacity",
     }
@@ -67,6 +71,9 @@ def test_every_field_is_tested_and_explained() -> None:
         ("max_bytes", "1023"),
         ("max_pixels", "89478486"),
         ("max_pixels", "783"),
+        ("workers", "0"),
+        ("workers", "257"),
+        ("workers", "1.5"),
         ("pool_threads", "0"),
         ("pool_capacity", "0"),
         ("pool_capacity", ""),
@@ -77,6 +84,36 @@ def test_values_out_of_bounds(monkeypatch: pytest.MonkeyPatch, name: str, text: 
     monkeypatch.setenv(ENVIRONMENT_PREFIX + name.upper(), text)
     with pytest.raises(ValidationError, match=name):
         Settings()
+
+
+@pytest.mark.parametrize(
+    ("cores", "workers", "threads"),
+    [(0.25, 1, 1), (1.0, 1, 1), (1.9, 1, 1), (2.0, 2, 1), (3.5, 3, 1), (16.0, 16, 1)],
+)
+def test_one_process_a_core(monkeypatch: pytest.MonkeyPatch, cores: float, workers: int, threads: int) -> None:
+    """There are as many processes as whole cores may be used, at least one, each with a thread of its own."""
+    monkeypatch.setattr(module, "usable_cores", lambda: cores)
+    settings = Settings()
+    assert (settings.workers, settings.pool_threads) == (workers, threads)
+
+
+@pytest.mark.parametrize(
+    ("cores", "workers", "threads"), [(8.0, "1", 8), (8.0, "3", 2), (8.0, "16", 1), (0.5, "4", 1), (7.9, "2", 3)]
+)
+def test_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch, cores: float, workers: str, threads: int) -> None:
+    """Whoever chooses the processes gets as many threads in each as whole cores are left for it, at least one."""
+    monkeypatch.setattr(module, "usable_cores", lambda: cores)
+    monkeypatch.setenv("DIGITS_WORKERS", workers)
+    settings = Settings()
+    assert (settings.workers, settings.pool_threads) == (int(workers), threads)
+
+
+def test_chosen_threads_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that were chosen do not follow the cores."""
+    monkeypatch.setattr(module, "usable_cores", lambda: 8.0)
+    monkeypatch.setenv("DIGITS_POOL_THREADS", "5")
+    settings = Settings()
+    assert (settings.workers, settings.pool_threads) == (8, 5)
 
 
 def test_settings_do_not_change() -> None:

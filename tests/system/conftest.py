@@ -44,6 +44,20 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) ->
         time.sleep(0.02)
 
 
+def workers_of(server: Server) -> list[int]:
+    """The processes that answer, by their ids; the service's own where it is the only one."""
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    if not children.exists():
+        pytest.skip("this system does not list a process's children")
+    # multiprocessing keeps a process of its own beside those it was asked for.
+    found = [
+        pid
+        for pid in map(int, children.read_text().split())
+        if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    return found or [server.process.pid]
+
+
 @contextmanager
 def serve(**settings: object) -> Iterator[Server]:
     """Run the service with these settings until the block ends; it must then stop cleanly."""

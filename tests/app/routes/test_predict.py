@@ -12,7 +12,9 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
+from fastapi import APIRouter
 from PIL import Image
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.admission import QUICK_BYTES, Pool
 from app.application import create_app
@@ -400,3 +402,117 @@ class TestAdmission:
     def test_state_is_the_service(self, client: Client) -> None:
         """The routes work on what the lifespan made."""
         assert isinstance(client.state[STATE_KEY], Service)
+
+
+class Counted:
+    """A router that remembers which requests got to it."""
+
+    def __init__(self, router: ASGIApp) -> None:
+        self._router = router
+        self.requests: list[tuple[str, str]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Remember and pass on."""
+        if scope["type"] == "http":
+            self.requests.append((scope["method"], scope["path"]))
+        await self._router(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def routed(tiny_artifact: Path) -> Iterator[tuple[Client, Counted]]:
+    """A service that takes little, and what gets to its router."""
+    application = create_app(Settings(model=tiny_artifact, max_bytes=LIMIT, max_pixels=10_000))
+    router = Counted(application.router)
+    # Before the first request, when the middleware is put around it.
+    application.router = cast(APIRouter, router)
+    with serving(application) as running:
+        yield running, router
+
+
+class TestShortcut:
+    @pytest.mark.parametrize(
+        ("body", "content_type"),
+        [
+            (SMALL, "image/png"),
+            (SMALL, "application/octet-stream"),
+            (multipart(part(FIELD, SMALL)), multipart_type()),
+            (pictures.encode(pictures.seven(100, 100), "JPEG"), "image/jpeg"),
+            (b"no picture", "image/png"),
+            (SMALL[:60], "image/png"),
+            (pictures.encode(Image.new("L", (28, 28), 255), "PNG"), "image/png"),
+            (pictures.encode(pictures.seven(101, 100), "PNG"), "image/png"),
+            (b"", "image/png"),
+            (bytes(LIMIT + 1), "image/png"),
+            (SMALL, "text/plain"),
+            (SMALL, None),
+            (SMALL, "multipart/form-data"),
+            (multipart(part(FIELD, SMALL))[:-20], multipart_type()),
+            (multipart(part("note", SMALL)), multipart_type()),
+        ],
+    )
+    def test_answers_as_the_route(self, routed: tuple[Client, Counted], body: bytes, content_type: str | None) -> None:
+        """With and without the router the answer is the same: status, headers and content, of every kind of refusal."""
+        client, router = routed
+        router.requests.clear()
+        short = client.predict(body, content_type)
+        assert router.requests == []
+        headers = {} if content_type is None else {"content-type": content_type}
+        by_route = client.request("POST", "/predict", content=body, headers=headers, params={"nothing": "1"})
+        assert router.requests == [("POST", "/predict")]
+        assert short.status_code == by_route.status_code
+        assert sorted(short.headers.multi_items()) == sorted(by_route.headers.multi_items())
+        assert short.content == by_route.content
+
+    def test_overload_answers_as_the_route(self, busy: Client) -> None:
+        """A full pool is told of in the same way, with the time to come back."""
+        short, by_route = busy.predict(LARGE), busy.predict(LARGE, explain="false")
+        for response in (short, by_route):
+            assert_problem(response, 503, "overloaded")
+        assert short.headers["retry-after"] == by_route.headers["retry-after"]
+        assert short.headers.keys() == by_route.headers.keys()
+
+    @pytest.mark.parametrize(
+        ("query", "status"), [("explain=true", 200), ("explain=false", 200), ("explain=maybe", 422), ("other=1", 200)]
+    )
+    def test_queries_are_routed(self, routed: tuple[Client, Counted], query: str, status: int) -> None:
+        """A request with parameters goes to FastAPI, which knows them."""
+        client, router = routed
+        router.requests.clear()
+        response = client.request("POST", f"/predict?{query}", content=SMALL, headers={"content-type": "image/png"})
+        assert response.status_code == status
+        assert router.requests == [("POST", "/predict")]
+
+    @pytest.mark.parametrize(
+        ("method", "path", "status"),
+        [
+            ("GET", "/predict", 405),
+            ("HEAD", "/predict", 405),
+            ("PUT", "/predict", 405),
+            ("OPTIONS", "/predict", 405),
+            ("post", "/predict", 405),
+            ("POST", "/predict/", 307),
+            ("POST", "/Predict", 404),
+            ("POST", "//predict", 404),
+            ("POST", "/", 404),
+            ("GET", "/model", 200),
+            ("GET", "/health/live", 200),
+        ],
+    )
+    def test_other_requests_are_routed(
+        self, routed: tuple[Client, Counted], method: str, path: str, status: int
+    ) -> None:
+        """Other methods and other paths go to FastAPI."""
+        client, router = routed
+        router.requests.clear()
+        sent = client.exchange(request_scope(path, {"content-type": "image/png"}, method), body_messages(SMALL))
+        assert sent[0]["status"] == status
+        assert router.requests == [(method, path)]
+
+    def test_faults_answer_as_the_route(self, tiny_artifact: Path, tiny_model: Model) -> None:
+        """A fault behind it ends as one behind the route: a 500 without a word of its inside."""
+        broken = dataclasses.replace(tiny_model, classifier=cast(Classifier, BrokenClassifier()))
+        with serving(create_app(Settings(model=tiny_artifact), lambda _: broken)) as client:
+            short, by_route = client.predict(SMALL), client.predict(SMALL, explain="false")
+        assert_problem(short, 500, "internal_error")
+        assert not any(word in short.text for word in ("swordfish", "Traceback", "RuntimeError", ".py"))
+        assert short.content == by_route.content

@@ -1,0 +1,357 @@
+"""HTTP/1.1 on real sockets: offers to upgrade are declined and answered, and what is no HTTP gets a problem."""
+
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from app.problems import MEDIA_TYPE
+from app.protocol import MAX_HEAD, HttpProtocol
+
+PATIENCE = 30.0
+"""Seconds that an answer may take before it counts as hung."""
+
+OFFER = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+"""As curl --http2 sends it."""
+
+CHUNKS = b"3\r\nseb\r\n2\r\nen\r\n0\r\n\r\n"
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with what was asked."""
+    assert scope["type"] == "http"
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body += message["body"]
+        more = message["more_body"]
+    asked = {
+        "method": scope["method"],
+        "path": scope["path"],
+        "query": scope["query_string"].decode(),
+        "version": scope["http_version"],
+        "headers": [[name.decode(), value.decode("latin-1")] for name, value in scope["headers"]],
+        "body": body.decode("latin-1"),
+    }
+    content = json.dumps(asked).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """Where a server with this protocol listens."""
+    config = uvicorn.Config(
+        echo, port=0, http=HttpProtocol, ws="none", lifespan="off", log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + PATIENCE
+    while not server.started:
+        assert thread.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response."""
+
+    status: int
+    headers: dict[str, str]
+    content: Any
+
+
+class Connection:
+    """A client that writes what it likes."""
+
+    def __init__(self, peer: socket.socket, reader: BinaryIO) -> None:
+        self._peer = peer
+        self._reader = reader
+
+    def send(self, *packets: bytes) -> None:
+        """Send bytes, each argument in a packet of its own."""
+        for packet in packets:
+            self._peer.sendall(packet)
+            # The server has most likely read it before the next one comes; no test depends on that.
+            time.sleep(0.02)
+
+    def line(self) -> bytes:
+        """The next line."""
+        return self._reader.readline().removesuffix(b"\r\n")
+
+    def answer(self) -> Answer:
+        """The next response."""
+        version, status, _ = self.line().split(b" ", 2)
+        assert version == b"HTTP/1.1"
+        headers: dict[str, str] = {}
+        while line := self.line():
+            name, _, value = line.decode().partition(": ")
+            headers[name.lower()] = value
+        return Answer(int(status), headers, json.loads(self._reader.read(int(headers["content-length"]))))
+
+    def ask(self, *packets: bytes) -> Any:
+        """Send a request and return what the application saw of it."""
+        self.send(*packets)
+        answer = self.answer()
+        assert answer.status == 200
+        return answer.content
+
+    def ended(self) -> bool:
+        """Whether the server has closed the connection, and said nothing more."""
+        try:
+            return self._reader.read() == b""
+        except ConnectionResetError:
+            # It had not read everything when it closed.
+            return True
+
+
+@contextmanager
+def connected(port: int) -> Iterator[Connection]:
+    """A connection to the server."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as peer:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with peer.makefile("rb") as reader:
+            yield Connection(peer, reader)
+
+
+@pytest.fixture
+def connection(port: int) -> Iterator[Connection]:
+    """A fresh connection."""
+    with connected(port) as fresh:
+        yield fresh
+
+
+def request(start: str = "POST /a?b=c HTTP/1.1", headers: str = "", body: bytes = b"") -> bytes:
+    """A request as bytes; its length is announced if it has a body."""
+    length = f"Content-Length: {len(body)}\r\n" if body else ""
+    return f"{start}\r\nHost: service\r\n{headers}{length}\r\n".encode() + body
+
+
+def assert_problem(connection: Connection) -> str:
+    """The connection ends with one problem; returns its sentence."""
+    answer = connection.answer()
+    assert (answer.status, answer.headers["content-type"]) == (400, MEDIA_TYPE)
+    assert answer.headers["connection"] == "close"
+    assert (answer.content["status"], answer.content["code"]) == (400, "malformed_request")
+    assert connection.ended()
+    return str(answer.content["detail"])
+
+
+class TestUpgrades:
+    def test_request_arrives_but_for_the_offer(self, connection: Connection) -> None:
+        """Method, path, query, body and all headers but `Upgrade` reach the application."""
+        seen = connection.ask(request(headers=OFFER + "X-Empty:\r\nX-Two: 1\r\nx-two:  2\r\n", body=b"seven"))
+        assert (seen["method"], seen["path"], seen["query"], seen["version"]) == ("POST", "/a", "b=c", "1.1")
+        assert seen["body"] == "seven"
+        assert seen["headers"] == [
+            ["host", "service"],
+            ["connection", "Upgrade, HTTP2-Settings"],
+            ["http2-settings", "AAMAAABkAAQAAP__"],
+            ["x-empty", ""],
+            ["x-two", "1"],
+            ["x-two", "2"],
+            ["content-length", "5"],
+        ]
+
+    @pytest.mark.parametrize("protocol", ["h2c", "websocket", "TLS/1.0"])
+    def test_any_protocol(self, connection: Connection, protocol: str) -> None:
+        """Whatever other protocol is offered, WebSockets too, the answer is HTTP/1.1."""
+        seen = connection.ask(request(headers=f"Upgrade: {protocol}\r\nConnection: upgrade\r\n", body=b"seven"))
+        assert seen["body"] == "seven"
+
+    def test_without_a_body(self, connection: Connection) -> None:
+        """An offer on a GET is answered at once."""
+        assert connection.ask(request("GET /live HTTP/1.1", OFFER))["path"] == "/live"
+
+    @pytest.mark.parametrize(
+        ("headers", "body"),
+        [("Content-Length: 5\r\n", b"seven"), ("Transfer-Encoding: chunked\r\n", CHUNKS)],
+        ids=["length", "chunked"],
+    )
+    def test_wherever_packets_end(self, port: int, headers: str, body: bytes) -> None:
+        """The body arrives whole in the headers' packet, in later ones, and when the headers themselves are split."""
+        head = request(headers=OFFER + headers)
+        whole = head + body
+        ways = [
+            [whole],
+            [head, body],
+            [head, body[:2], body[2:]],
+            [whole[: len(head) + 2], whole[len(head) + 2 :]],
+            *([whole[:cut], whole[cut:]] for cut in (1, 30, 60, 75, len(head) - 3, len(head) - 1)),
+            [whole[:20], whole[20:70], whole[70 : len(head) - 2], whole[len(head) - 2 :]],
+        ]
+        for packets in ways:
+            with connected(port) as connection:
+                seen = connection.ask(*packets)
+                assert seen["body"] == body.decode().replace(CHUNKS.decode(), "seben")
+                assert ["upgrade", "h2c"] not in seen["headers"]
+
+    def test_byte_by_byte(self, connection: Connection) -> None:
+        """A request that comes one byte at a time is read like any."""
+        whole = request(headers=OFFER, body=b"seven")
+        assert connection.ask(*(whole[index : index + 1] for index in range(len(whole))))["body"] == "seven"
+
+    def test_connection_stays_open(self, connection: Connection) -> None:
+        """After a declined offer the connection goes on, with and without further offers."""
+        for headers in (OFFER, "", OFFER, ""):
+            assert connection.ask(request(headers=headers, body=b"seven"))["body"] == "seven"
+
+    def test_close_is_obeyed(self, connection: Connection) -> None:
+        """A client that offers and wants the connection closed gets its answer and the end."""
+        headers = "Connection: close, Upgrade\r\nUpgrade: h2c\r\n"
+        assert connection.ask(request(headers=headers, body=b"seven"))["body"] == "seven"
+        assert connection.ended()
+
+    def test_requests_without_waiting(self, connection: Connection) -> None:
+        """Requests that follow one another in one packet are all answered, in their order, whichever make an offer."""
+        offers = [True, False, True, True, False]
+        connection.send(
+            b"".join(
+                request(f"POST /{index} HTTP/1.1", OFFER * offer, f"body {index}".encode())
+                for index, offer in enumerate(offers)
+            )
+        )
+        for index in range(len(offers)):
+            seen = connection.answer().content
+            assert (seen["path"], seen["body"]) == (f"/{index}", f"body {index}")
+
+    def test_thousands_of_offers_at_once(self, connection: Connection) -> None:
+        """However many offers come in one packet, each is declined: no stack runs over."""
+        count = 2000
+        connection.send(request("GET / HTTP/1.1", "Connection: upgrade\r\nUpgrade: h2c\r\n") * count)
+        assert {connection.answer().status for _ in range(count)} == {200}
+
+    def test_body_on_hold(self, connection: Connection) -> None:
+        """A client that offers and waits to be told to send its body is told to."""
+        connection.send(request(headers=OFFER + "Expect: 100-continue\r\nContent-Length: 5\r\n"))
+        assert connection.line() == b"HTTP/1.1 100 Continue"
+        assert connection.line() == b""
+        assert connection.ask(b"seven")["body"] == "seven"
+
+    def test_http_1_0(self, connection: Connection) -> None:
+        """An old client's offer is declined too, and its connection ends with the answer."""
+        seen = connection.ask(request("POST /a HTTP/1.0", "Connection: upgrade\r\nUpgrade: h2c\r\n", b"seven"))
+        assert (seen["version"], seen["body"]) == ("1.0", "seven")
+        assert connection.ended()
+
+    def test_offer_without_its_connection_header(self, connection: Connection) -> None:
+        """An `Upgrade` that the connection does not name is no offer; the application sees it."""
+        seen = connection.ask(request(headers="Upgrade: h2c\r\n", body=b"seven"))
+        assert ["upgrade", "h2c"] in seen["headers"]
+        assert seen["body"] == "seven"
+
+
+class TestMalformed:
+    @pytest.mark.parametrize(
+        "garbage",
+        [
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+            b"hello\r\n\r\n",
+            b"GET / HTTP/3.7\r\n\r\n",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+            b"GET / HTTP/1.1\r\nX: a\0b\r\n\r\n",
+            b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n",
+            b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+            b"GET http:// HTTP/1.1\r\n\r\n",
+            request("GET http:// HTTP/1.1", OFFER),
+            request("POST / HTTP/1.1", OFFER + "Transfer-Encoding: chunked\r\n") + b"nonsense\r\n",
+        ],
+        ids=[
+            "TLS",
+            "words",
+            "version",
+            "HTTP/2",
+            "header",
+            "NUL",
+            "length",
+            "smuggling",
+            "chunks",
+            "URL",
+            "URL and offer",
+            "chunks after an offer",
+        ],
+    )
+    def test_what_is_no_http(self, connection: Connection, garbage: bytes, caplog: pytest.LogCaptureFixture) -> None:
+        """It gets a problem and the end of its connection, and nothing is logged as an error."""
+        with caplog.at_level(logging.WARNING):
+            connection.send(garbage)
+            assert "HTTP library" in assert_problem(connection)
+        assert caplog.records == []
+
+    @pytest.mark.parametrize("behind", [b"", b"\x16\x03\x01\x02" * 100], ids=["alone", "with more"])
+    def test_tunnels(self, connection: Connection, behind: bytes) -> None:
+        """A CONNECT gets a problem that says so: the service is no proxy."""
+        connection.send(request("CONNECT example.org:443 HTTP/1.1") + behind)
+        assert "no proxy" in assert_problem(connection)
+
+    def test_tunnel_with_an_offer(self, connection: Connection) -> None:
+        """An offer on top of a CONNECT changes nothing."""
+        connection.send(request("CONNECT example.org:443 HTTP/1.1", OFFER))
+        assert "no proxy" in assert_problem(connection)
+
+    def test_after_a_good_request(self, connection: Connection) -> None:
+        """What is no HTTP ends a connection that was in use, too."""
+        assert connection.ask(request(body=b"seven"))["body"] == "seven"
+        connection.send(b"hello\r\n\r\n")
+        assert_problem(connection)
+
+    def test_other_connections_go_on(self, port: int, connection: Connection) -> None:
+        """What one client sends does not touch the others."""
+        assert connection.ask(request(body=b"seven"))["body"] == "seven"
+        with connected(port) as other:
+            other.send(b"hello\r\n\r\n")
+            assert_problem(other)
+        assert connection.ask(request(body=b"seven"))["body"] == "seven"
+
+
+class TestHeads:
+    @pytest.mark.parametrize(
+        "start",
+        [
+            b"GET /",
+            b"GET / HTTP/1.1\r\nX: ",
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nseven\r\n0\r\nX: ",
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;",
+        ],
+        ids=["path", "header", "trailer", "chunk extension"],
+    )
+    def test_without_end(self, connection: Connection, start: bytes) -> None:
+        """Headers that never end are refused soon after the limit instead of filling the memory."""
+        connection.send(start)
+        for _ in range(MAX_HEAD // 4096 + 1):
+            connection.send(b"a" * 4096)
+        assert f"{MAX_HEAD:,} bytes" in assert_problem(connection)
+
+    def test_long_but_finite(self, connection: Connection) -> None:
+        """Long headers within the limit are read, request after request, and a body may be as long as it likes."""
+        headers = f"X: {'a' * (MAX_HEAD - 1000)}\r\n"
+        for _ in range(3):
+            assert connection.ask(request(headers=headers, body=b"7" * MAX_HEAD * 2))["body"] == "7" * MAX_HEAD * 2
+
+    def test_many_small_chunks(self, connection: Connection) -> None:
+        """What frames a body does not count as headers."""
+        count = MAX_HEAD // 3
+        chunks = [b"1\r\n7\r\n" * (count // 8)] * 8
+        head = request(headers="Transfer-Encoding: chunked\r\n")
+        assert connection.ask(head, *chunks, b"0\r\n\r\n")["body"] == "7" * (count // 8 * 8)
