@@ -52,7 +52,7 @@ format: $(DEV_READY) ## bring the code into its format
 lock: $(DEV_READY) ## resolve the dependencies of pyproject.toml anew
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.txt
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train -o requirements-train.txt
-	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --group dev -o requirements-dev.txt
+	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --extra client --group dev -o requirements-dev.txt
 	for lock in $(BENCH)/*.in; do \
 		[ $$lock = $(BENCH)/common.in ] || \
 			$(DEV)/uv pip compile $$lock $(LOCK_FLAGS) --python-version 3.11 -o $${lock%.in}.txt || exit 1; \

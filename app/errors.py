@@ -54,3 +54,20 @@ class UnsupportedUploadError(UploadError):
 
 class OverloadedError(DigitsError):
     """As much work as the service takes on is under way already."""
+
+
+class ServiceError(DigitsError):
+    """A service elsewhere was asked and gave no reading."""
+
+
+class RefusedError(ServiceError):
+    """It does not read this picture; others it may."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        """Which problem it is, for programs; never changes its meaning."""
+
+
+class UnavailableError(ServiceError):
+    """There is no such service at the address, or it stayed busy or silent however often it was asked."""

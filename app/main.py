@@ -11,7 +11,7 @@ from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from app.settings import ENVIRONMENT_PREFIX, Settings
+from app.settings import Settings, complaints
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -25,12 +25,7 @@ def settings_from_environment() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        for part in error.errors():
-            if part["type"] == "default_factory_not_called":
-                # It follows from another mistake.
-                continue
-            variable = ENVIRONMENT_PREFIX + str(part["loc"][0]).upper()
-            sys.stderr.write(f"{variable}={part['input']!r} is not usable: {part['msg']}.\n")
+        sys.stderr.writelines(f"{complaint}\n" for complaint in complaints(error))
         sys.exit(2)
 
 

@@ -1,9 +1,10 @@
 """Settings, from the environment: each field is the variable DIGITS_<FIELD>."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.contract import MAX_PIXELS
@@ -12,6 +13,9 @@ from app.quota import usable_cores
 ENVIRONMENT_PREFIX: Final = "DIGITS_"
 
 PROJECT_FOLDER: Final = Path(__file__).parent.parent
+
+_CARRIED_MODEL: Final = Path(__file__).parent / "artifacts" / "default"
+"""Where the model lies in an installed package; a checkout has no such folder."""
 
 
 class Settings(BaseSettings):
@@ -23,7 +27,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(description="Port to listen on.", ge=0, le=65535)] = 8000
     model: Annotated[
         Path, Field(description="The model to serve: `artifacts/NAME`, a version's folder, or a `.keras` file.")
-    ] = PROJECT_FOLDER / "artifacts" / "default"
+    ] = _CARRIED_MODEL if _CARRIED_MODEL.is_dir() else PROJECT_FOLDER / "artifacts" / "default"
     max_bytes: Annotated[int, Field(description="Largest picture accepted, in bytes.", ge=1024, le=2**30)] = 16 * 2**20
     max_pixels: Annotated[
         int, Field(description="Most pixels (width times height) of a picture.", ge=28 * 28, le=89_478_485)
@@ -54,3 +58,13 @@ class Settings(BaseSettings):
             le=10_000,
         ),
     ] = 64
+
+
+def complaints(error: ValidationError) -> Iterator[str]:
+    """A sentence for each setting that is not usable."""
+    for part in error.errors():
+        if part["type"] == "default_factory_not_called":
+            # It follows from another mistake.
+            continue
+        variable = ENVIRONMENT_PREFIX + str(part["loc"][0]).upper()
+        yield f"{variable}={part['input']!r} is not usable: {part['msg']}."

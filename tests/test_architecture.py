@@ -26,6 +26,7 @@ OPEN_TO_TRAINING = {
 
 FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.admission",
+    "app.answers",
     "app.bands",
     "app.contrast",
     "app.explanation",
@@ -34,23 +35,32 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.sheet",
     "app.settings",
     "app.schemas",
+    # The command line and the client:
+    "app.batch",
+    "app.cli",
+    "app.client",
+    "app.console",
+    "app.local",
+    "app.results",
+    "app.resuming",
+    "app.walk",
 }
-"""Modules that know nothing of HTTP."""
+"""Modules that know nothing of serving HTTP."""
 
 WEB_PACKAGES = {"fastapi", "starlette", "uvicorn", "python_multipart", "httptools"}
 
 LAYERS = [
-    {"app.contract", "app.errors", "app.ground", "app.quota"},
+    {"app.contract", "app.errors", "app.ground", "app.quota", "app.walk"},
     {"app.bands", "app.sheet"},
     {"app.contrast"},
     {"app.decoding", "app.ink", "app.artifact", "app.classifier", "app.settings"},
     {"app.normalization", "app.judgement", "app.explanation"},
     {"app.compilation", "app.reading", "app.admission", "app.uploads", "app.schemas"},
-    {"app.loading", "app.problems"},
-    {"app.routes.state", "app.protocol"},
+    {"app.loading", "app.problems", "app.answers", "app.client", "app.results"},
+    {"app.routes.state", "app.protocol", "app.local", "app.batch", "app.console", "app.resuming"},
     {"app.routes.health", "app.routes.model", "app.routes.predict"},
     {"app.application"},
-    {"app.main"},
+    {"app.main", "app.cli"},
 ]
 """From the bottom: a module imports only from layers below its own. `app` and `app.routes` hold no code."""
 
@@ -145,6 +155,20 @@ def test_uploads_know_the_request_only() -> None:
 def test_only_the_entry_point_imports_the_application() -> None:
     """Nobody but the entry point builds the application."""
     assert [name for name in SERVICE if "app.application" in imports_of(name)] == ["app.main"]
+
+
+def test_only_the_client_asks_other_services() -> None:
+    """What asking a service takes is named by one module, which only the command line imports, and only when needed."""
+    asking = {"httpx", "tenacity"}
+    assert [name for name in SERVICE if {other.split(".")[0] for other in imports_of(name)} & asking] == ["app.client"]
+    assert [name for name in SERVICE if "app.client" in imports_of(name)] == ["app.cli"]
+    at_import = [
+        node
+        for node in ast.parse(ALL_PATHS["app.cli"].read_text()).body
+        if not isinstance(node, ast.FunctionDef)
+        and not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    ]
+    assert "app.client" not in imports_in(ast.Module(at_import, []))
 
 
 def test_only_compilation_imports_keras_and_only_when_called() -> None:

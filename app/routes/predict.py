@@ -1,6 +1,5 @@
 """POST /predict: one picture in, its digit out."""
 
-from base64 import b64encode
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -9,13 +8,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import errors
 from app.admission import QUICK_BYTES, is_quick
+from app.answers import answer
 from app.decoding import FORMATS, open_upload
-from app.explanation import METHOD, Evidence
-from app.judgement import judge
 from app.problems import domain_problem, problem_documentation
 from app.reading import Reading, read
 from app.routes.state import Service, service_of
-from app.schemas import Candidate, CropBox, Explanation, Prediction, Preparation
+from app.schemas import Prediction
 from app.uploads import BINARY_TYPE, FIELD, read_picture
 
 router = APIRouter(tags=["reading"])
@@ -83,7 +81,7 @@ async def predict(
     service = service_of(request)
     body = await read_picture(request, service.max_bytes)
     reading = await _admit(body, service, explain=explain)
-    prediction = _prediction(reading, service)
+    prediction = answer(reading, service.model.metadata.thresholds, service.model_name)
     return Response(prediction.model_dump_json(), media_type="application/json")
 
 
@@ -118,42 +116,3 @@ async def _admit(body: bytes, service: Service, *, explain: bool) -> Reading:
     upload = open_upload(body, service.max_pixels)
     work = partial(read, upload, classifier)
     return work() if is_quick(upload) else await service.pool.run(work)
-
-
-def _prediction(reading: Reading, service: Service) -> Prediction:
-    box = reading.crop_box
-    thresholds = service.model.metadata.thresholds
-    judgement = (
-        judge(reading.probabilities, thresholds, reading.left_out, unchanged=reading.unchanged)
-        if thresholds is not None
-        else None
-    )
-    candidates = judgement.candidates if judgement is not None else ()
-    return Prediction(
-        digit=reading.digit,
-        probabilities=tuple(reading.probabilities.tolist()),
-        confidence=float(reading.probabilities[reading.digit]),
-        verdict=judgement.verdict if judgement is not None else None,
-        reason=judgement.reason if judgement is not None else None,
-        candidates=tuple(
-            Candidate(digit=digit, probability=float(reading.probabilities[digit])) for digit in candidates
-        ),
-        preparation=Preparation(
-            inverted=reading.inverted,
-            crop_box=CropBox(left=box.left, top=box.top, right=box.right, bottom=box.bottom),
-            width=reading.width,
-            height=reading.height,
-            format=reading.format,
-        ),
-        model=service.model_name,
-        explanation=_explanation(reading.evidence) if reading.evidence is not None else None,
-    )
-
-
-def _explanation(evidence: Evidence) -> Explanation:
-    return Explanation(
-        picture=b64encode(evidence.picture).decode(),
-        saliency=b64encode(evidence.saliency).decode(),
-        saliency_peak_log_odds=evidence.peak,
-        saliency_method=METHOD,
-    )

@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from app.admission import Pool
+from app.answers import answer
 from app.contract import MAX_PIXELS
 from app.decoding import decode, open_upload
 from app.loading import Model
 from app.normalization import normalize
 from app.reading import read
-from app.routes import predict
 from app.routes.state import Service
 from app.uploads import read_picture
 
@@ -83,7 +83,7 @@ def measure_budget(model: Model, picture: bytes, multipart_request: bytes, calls
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    multipart, opening, decoding, preparation, inference, answer = medians(
+    multipart, opening, decoding, preparation, inference, answering = medians(
         calls,
         lambda: run_at_once(read_picture(Request(scope, receive), _MAX_BYTES)),
         lambda: open_upload(picture, MAX_PIXELS),
@@ -91,9 +91,9 @@ def measure_budget(model: Model, picture: bytes, multipart_request: bytes, calls
         lambda: decode(open_upload(picture, MAX_PIXELS)),
         lambda: normalize(pixels),
         lambda: model.classifier.classify(prepared),
-        lambda: predict._prediction(reading, service).model_dump_json().encode(),
+        lambda: answer(reading, model.metadata.thresholds, service.model_name).model_dump_json().encode(),
     )
-    return Budget(multipart, opening, decoding - opening, preparation, inference, answer)
+    return Budget(multipart, opening, decoding - opening, preparation, inference, answering)
 
 
 def measure_pictures(model: Model, rgba: bytes, grey: bytes, photo: bytes, calls: int) -> Pictures:

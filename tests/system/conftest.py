@@ -35,7 +35,7 @@ def environment(**settings: object) -> dict[str, str]:
     return kept | {name: str(value) for name, value in settings.items()}
 
 
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
     """Wait for something that a process brings about; fail when it ends or hangs before."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
