@@ -14,7 +14,7 @@ DEV := .venv/dev/bin
 SERVE_READY := .venv/serve/.ready
 DEV_READY := .venv/dev/.ready
 
-.PHONY: help serve train evaluate compare compile test bench check format lock docker docker-train clean
+.PHONY: help serve train evaluate compare compile test bench check format openapi lock docker docker-train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ check: $(DEV_READY) ## format, lint and types
 format: $(DEV_READY) ## bring the code into its format
 	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
+
+openapi: $(DEV_READY) ## write app/openapi.json, the document of the interface
+	$(DEV)/python -m tests.contract
 
 lock: $(DEV_READY) ## resolve the dependencies of pyproject.toml anew
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.txt

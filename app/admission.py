@@ -1,6 +1,7 @@
 """How much work is accepted and where it runs: quick pictures at once, slow ones in a bounded pool of threads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 import anyio
@@ -30,8 +31,9 @@ class Pool:
     """Threads for slow pictures; what does not fit is refused at once, so that waiting stays bounded."""
 
     def __init__(self, threads: int, capacity: int) -> None:
-        """Take on at most `capacity` pieces of work at once, `threads` of them running and the others waiting."""
+        """Take on at most `capacity` requests at once; `threads` pieces of their work run and the others wait."""
         self._limiter = anyio.CapacityLimiter(threads)
+        self._threads = threads
         self._capacity = capacity
         self._under_way = 0
 
@@ -41,10 +43,42 @@ class Pool:
         Raises:
             OverloadedError: as much work as fits is under way.
         """
+        with self.place():
+            return await self.turn(work)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Take one of the places, for a request whose work comes in several pieces: refused before the first or not.
+
+        Raises:
+            OverloadedError: all places are taken.
+        """
         if self._under_way >= self._capacity:
             raise OverloadedError("The service is busy with other pictures. Try again in a second.")
         self._under_way += 1
         try:
-            return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+            yield
         finally:
             self._under_way -= 1
+
+    async def turn(self, work: Callable[[], Result]) -> Result:
+        """Run one piece of work of a request that has its place."""
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+
+    async def turns(self, works: Sequence[Callable[[], Result]]) -> list[Result]:
+        """Run the pieces of work of a request that has its place, and return what they return, in order.
+
+        No more of them stand in the queue than there are threads, so that a request with a hundred pictures delays
+        others by one picture a thread and not by a hundred.
+        """
+        waiting = iter(enumerate(works))
+        results: dict[int, Result] = {}
+
+        async def take_turns() -> None:
+            for index, work in waiting:
+                results[index] = await self.turn(work)
+
+        async with anyio.create_task_group() as lanes:
+            for _ in range(min(self._threads, len(works))):
+                lanes.start_soon(take_turns)
+        return [results[index] for index in range(len(works))]

@@ -7,12 +7,14 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import __version__, problems
+from app import __version__, documentation, problems
 from app.admission import Pool
 from app.errors import ArtifactError
 from app.loading import Model, load_model
-from app.routes import health, model, predict
+from app.requests import InferRequest, PictureInJson, ServingRequest
+from app.routes import batch, health, model, open_inference, predict, tensorflow_serving
 from app.routes.state import STATE_KEY, Service
+from app.schemas import PlainError, Problem
 from app.settings import Settings
 
 
@@ -27,6 +29,8 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
                 pool=Pool(settings.pool_threads, settings.pool_capacity),
                 max_bytes=settings.max_bytes,
                 max_pixels=settings.max_pixels,
+                max_batch=settings.max_batch,
+                max_batch_bytes=settings.max_batch_bytes,
             )
         }
 
@@ -36,9 +40,10 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
         version=__version__,
         lifespan=lifespan,
     )
-    for routes in (predict, model, health):
+    for routes in (predict, batch, model, health, open_inference, tensorflow_serving):
         application.include_router(routes.router)
     problems.install(application)
+    documentation.install(application, (Problem, PlainError, PictureInJson, InferRequest, ServingRequest))
     application.add_middleware(predict.Shortcut)
     application.add_middleware(PlainStartupFailure)
     return application

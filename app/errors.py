@@ -33,7 +33,7 @@ class NoInkError(PictureError):
 
 
 class UploadError(DigitsError):
-    """The request does not carry one picture in a way the service understands."""
+    """The request does not carry its pictures in a way the service understands."""
 
 
 class TooManyBytesError(UploadError):
@@ -50,6 +50,22 @@ class MalformedUploadError(UploadError):
 
 class UnsupportedUploadError(UploadError):
     """The request's content type is neither multipart/form-data nor that of a picture."""
+
+
+class TooManyPicturesError(UploadError):
+    """The request holds more pictures than the service reads at once."""
+
+
+class MalformedJsonError(UploadError):
+    """The body is not JSON, or nested deeper than anything the service takes."""
+
+
+class InvalidRequestError(UploadError):
+    """The request is well formed, but does not say what it has to."""
+
+
+class UnknownModelError(DigitsError):
+    """The request names a model, or a version, that is not served."""
 
 
 class OverloadedError(DigitsError):

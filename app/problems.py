@@ -1,4 +1,4 @@
-"""Errors -> RFC 9457 problem+json, by one table."""
+"""Errors -> RFC 9457 problem+json, or what another server's protocol says instead, by one table."""
 
 import logging
 from http import HTTPStatus
@@ -9,7 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from app import errors
-from app.schemas import Problem
+from app.documentation import reference
+from app.schemas import PlainError, Problem
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -21,12 +22,21 @@ PROBLEMS: Final[dict[type[errors.DigitsError], tuple[HTTPStatus, str]]] = {
     errors.DamagedPictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "damaged_picture"),
     errors.NoInkError: (HTTPStatus.UNPROCESSABLE_ENTITY, "no_ink"),
     errors.MissingPictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "missing_picture"),
+    errors.InvalidRequestError: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request"),
     errors.MalformedUploadError: (HTTPStatus.BAD_REQUEST, "malformed_upload"),
+    errors.MalformedJsonError: (HTTPStatus.BAD_REQUEST, "malformed_json"),
+    errors.TooManyPicturesError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_pictures"),
+    errors.UnknownModelError: (HTTPStatus.NOT_FOUND, "unknown_model"),
     errors.OverloadedError: (HTTPStatus.SERVICE_UNAVAILABLE, "overloaded"),
 }
 """Status and stable code of every error a request can end with."""
 
-_INVALID_REQUEST: Final = (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request")
+PLAIN_TYPE: Final = "application/json"
+
+_PLAIN_PATHS: Final = ("/v1/", "/v2/")
+"""Where other servers' protocols are spoken, whose errors have a shape of their own."""
+
+_INVALID_REQUEST: Final = PROBLEMS[errors.InvalidRequestError]
 """What a parameter ends with that is not of its kind."""
 
 _WANTED: Final = {"bool_parsing": "Write true or false."}
@@ -35,55 +45,59 @@ _WANTED: Final = {"bool_parsing": "Write true or false."}
 _HEADERS: Final[dict[str, dict[str, str]]] = {
     # The rest of a body that is too large is not worth reading.
     "too_many_bytes": {"Connection": "close"},
+    "too_many_pictures": {"Connection": "close"},
     "overloaded": {"Retry-After": "1"},
 }
 
 _logger = logging.getLogger(__name__)
 
 
+def problem_of(error: errors.DigitsError) -> Problem:
+    """An error of the table as a problem."""
+    return _problem(*PROBLEMS[type(error)], str(error))
+
+
 def problem_response(status: HTTPStatus, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
     """One problem as an HTTP response."""
-    problem = Problem(title=code.replace("_", " ").capitalize(), status=status, detail=detail, code=code)
     return Response(
-        problem.model_dump_json(), status_code=status, headers=headers or _HEADERS.get(code), media_type=MEDIA_TYPE
+        _problem(status, code, detail).model_dump_json(),
+        status_code=status,
+        headers=headers or _HEADERS.get(code),
+        media_type=MEDIA_TYPE,
     )
 
 
 def problem_documentation(
-    *kinds: type[errors.DigitsError], parameters: bool = False
+    *kinds: type[errors.DigitsError], parameters: bool = False, plain: bool = False
 ) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI description of the problems a route can answer with.
 
     Args:
         kinds: what goes wrong in the route.
         parameters: whether it takes any, which may be of the wrong kind.
+        plain: whether it speaks another server's protocol.
     """
     codes: dict[int, list[str]] = {}
     for status, code in [*(PROBLEMS[kind] for kind in kinds), *[_INVALID_REQUEST] * parameters]:
         codes.setdefault(int(status), []).append(code)
+    content = {PLAIN_TYPE: reference(PlainError)} if plain else {MEDIA_TYPE: reference(Problem)}
     return {
         status: {
-            "description": f"`code` is {' or '.join(f'`{code}`' for code in names)}",
-            "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}},
+            "description": " or ".join(code.replace("_", " ") for code in names).capitalize()
+            if plain
+            else f"`code` is {' or '.join(f'`{code}`' for code in names)}",
+            "content": content,
         }
         for status, names in codes.items()
     }
 
 
 def install(application: FastAPI) -> None:
-    """Answer every error of the application with a problem."""
+    """Answer every error of the application with a problem, or as the protocol has it that the request speaks."""
     application.add_exception_handler(errors.DigitsError, _domain_error)
     application.add_exception_handler(RequestValidationError, _validation_error)
     application.add_exception_handler(HTTPException, _http_error)
     application.add_exception_handler(Exception, _unexpected_error)
-    document = application.openapi
-
-    def document_with_problem() -> dict[str, Any]:
-        description = document()
-        description["components"]["schemas"][Problem.__name__] = Problem.model_json_schema()
-        return description
-
-    application.openapi = document_with_problem  # type: ignore[method-assign]  # FastAPI's documented way
 
 
 def domain_problem(error: errors.DigitsError) -> Response:
@@ -91,24 +105,42 @@ def domain_problem(error: errors.DigitsError) -> Response:
     return problem_response(*PROBLEMS[type(error)], str(error))
 
 
-async def _domain_error(_: Request, error: Exception) -> Response:
+def _problem(status: HTTPStatus, code: str, detail: str) -> Problem:
+    return Problem(title=code.replace("_", " ").capitalize(), status=status, detail=detail, code=code)
+
+
+def _response(
+    request: Request, status: HTTPStatus, code: str, detail: str, headers: dict[str, str] | None = None
+) -> Response:
+    if not f"{request.url.path}/".startswith(_PLAIN_PATHS):
+        return problem_response(status, code, detail, headers)
+    return Response(
+        PlainError(error=detail).model_dump_json(),
+        status_code=status,
+        headers=headers or _HEADERS.get(code),
+        media_type=PLAIN_TYPE,
+    )
+
+
+async def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.DigitsError)
-    return domain_problem(error)
+    return _response(request, *PROBLEMS[type(error)], str(error))
 
 
-async def _validation_error(_: Request, error: Exception) -> Response:
+async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     detail = "; ".join(
         f"{'.'.join(map(str, part['loc']))}: {_WANTED.get(part['type'], part['msg'])}" for part in error.errors()
     )
-    return problem_response(*_INVALID_REQUEST, detail)
+    return _response(request, *_INVALID_REQUEST, detail)
 
 
-async def _http_error(_: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     code = status.name.lower()
-    return problem_response(status, code, f"{error.detail}. The routes are listed at /docs.", dict(error.headers or {}))
+    detail = f"{error.detail}. The routes are listed at /docs."
+    return _response(request, status, code, detail, dict(error.headers or {}))
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
@@ -116,4 +148,4 @@ async def _unexpected_error(request: Request, error: Exception) -> Response:
         "unexpected error at %s", request.scope["route"].path if "route" in request.scope else "?", exc_info=error
     )
     detail = "The service failed to answer; the fault is its own and has been logged."
-    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)
+    return _response(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)

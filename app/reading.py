@@ -1,14 +1,18 @@
 """An opened upload -> what the model says it shows. The one road every picture takes."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from app.classifier import Classifier
-from app.decoding import Upload, decode
+from app.decoding import Picture, Upload, decode
 from app.explanation import Evidence, explain
 from app.normalization import Box, normalize
+
+PIXELS: Final = "PIXELS"
+"""What is told as the format of a picture that came as numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Reading:
     """Of the upright original, in pixels."""
     height: int
     format: str
-    """One of app.decoding.FORMATS."""
+    """One of app.decoding.FORMATS, or PIXELS."""
     evidence: Evidence | None
     """What the most probable digit rests on, if that was asked for."""
 
@@ -45,7 +49,15 @@ def read(upload: Upload, classifier: Classifier, *, with_evidence: bool = False)
     Raises:
         PictureError: it is damaged or blank.
     """
-    picture = decode(upload)
+    return read_decoded(decode(upload), classifier, with_evidence=with_evidence)
+
+
+def read_decoded(picture: Picture, classifier: Classifier, *, with_evidence: bool = False) -> Reading:
+    """As `read`, for a picture whose pixels are known already.
+
+    Raises:
+        NoInkError: it is blank.
+    """
     digit = normalize(picture.pixels)
     probabilities = classifier.classify(digit.pixels[None])[0]
     return Reading(

@@ -33,7 +33,12 @@ class Preparation(_Answer):
     crop_box: Annotated[CropBox, Field(description="Where the ink was found.")]
     width: Annotated[int, Field(description="Of the original, in pixels, turned upright as its EXIF data says.")]
     height: Annotated[int, Field(description="Of the original, in pixels, turned upright as its EXIF data says.")]
-    format: Annotated[str, Field(description="The file format found in the content, whatever its name or type said.")]
+    format: Annotated[
+        str,
+        Field(
+            description="The file format found in the content, whatever its name or type said; `PIXELS` for numbers."
+        ),
+    ]
 
 
 class ModelName(_Answer):
@@ -161,3 +166,22 @@ class Problem(_Answer):
     status: Annotated[int, Field(description="The HTTP status.")]
     detail: Annotated[str, Field(description="What is wrong and what to do, for people.")]
     code: Annotated[str, Field(description="Which problem it is, for programs; never changes its meaning.")]
+
+
+class BatchItem(_Answer):
+    """What became of one picture: its prediction, or the problem that /predict would have answered with."""
+
+    prediction: Annotated[Prediction | None, Field(description="Null if there is a problem.")]
+    problem: Annotated[Problem | None, Field(description="Null if the picture was read.")]
+
+
+class Batch(_Answer):
+    """What the pictures show."""
+
+    results: Annotated[tuple[BatchItem, ...], Field(description="One for each picture, in the order they were sent.")]
+
+
+class PlainError(_Answer):
+    """An error, as the protocols of other servers have it."""
+
+    error: Annotated[str, Field(description="What is wrong and what to do, for people.")]

@@ -32,6 +32,10 @@ class Settings(BaseSettings):
     max_pixels: Annotated[
         int, Field(description="Most pixels (width times height) of a picture.", ge=28 * 28, le=89_478_485)
     ] = MAX_PIXELS
+    max_batch: Annotated[int, Field(description="Most pictures of one request.", ge=1, le=1024)] = 64
+    max_batch_bytes: Annotated[
+        int, Field(description="Largest request with several pictures or tensors, in bytes.", ge=1024, le=2**30)
+    ] = 64 * 2**20
     workers: Annotated[
         int,
         Field(
@@ -53,7 +57,8 @@ class Settings(BaseSettings):
     pool_capacity: Annotated[
         int,
         Field(
-            description="Such pictures that a process reads or lets wait at once; one more is answered with 503.",
+            description="Requests with such pictures, or with many, that a process has under way or waiting; one "
+            "more is answered with 503.",
             ge=1,
             le=10_000,
         ),

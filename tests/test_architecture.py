@@ -27,11 +27,13 @@ OPEN_TO_TRAINING = {
 FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.admission",
     "app.answers",
+    "app.protocol_schemas",
     "app.bands",
     "app.contrast",
     "app.explanation",
     "app.ground",
     "app.quota",
+    "app.requests",
     "app.sheet",
     "app.settings",
     "app.schemas",
@@ -44,21 +46,31 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.results",
     "app.resuming",
     "app.walk",
+    "app.values",
 }
 """Modules that know nothing of serving HTTP."""
 
 WEB_PACKAGES = {"fastapi", "starlette", "uvicorn", "python_multipart", "httptools"}
 
 LAYERS = [
-    {"app.contract", "app.errors", "app.ground", "app.quota", "app.walk"},
-    {"app.bands", "app.sheet"},
+    {"app.contract", "app.errors", "app.ground", "app.quota", "app.walk", "app.protocol_schemas", "app.documentation"},
+    {"app.bands", "app.sheet", "app.values", "app.requests"},
     {"app.contrast"},
     {"app.decoding", "app.ink", "app.artifact", "app.classifier", "app.settings"},
     {"app.normalization", "app.judgement", "app.explanation"},
     {"app.compilation", "app.reading", "app.admission", "app.uploads", "app.schemas"},
     {"app.loading", "app.problems", "app.answers", "app.client", "app.results"},
     {"app.routes.state", "app.protocol", "app.local", "app.batch", "app.console", "app.resuming"},
-    {"app.routes.health", "app.routes.model", "app.routes.predict"},
+    {"app.routes.answering"},
+    {"app.routes.tensors"},
+    {
+        "app.routes.health",
+        "app.routes.model",
+        "app.routes.predict",
+        "app.routes.batch",
+        "app.routes.open_inference",
+        "app.routes.tensorflow_serving",
+    },
     {"app.application"},
     {"app.main", "app.cli"},
 ]

@@ -1,45 +1,34 @@
 """POST /predict: one picture in, its digit out."""
 
-from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import errors
-from app.admission import QUICK_BYTES, is_quick
-from app.answers import answer
-from app.decoding import FORMATS, open_upload
+from app.decoding import FORMATS
+from app.documentation import BINARY, reference, request_body
 from app.problems import domain_problem, problem_documentation
-from app.reading import Reading, read
-from app.routes.state import Service, service_of
+from app.requests import PictureInJson
+from app.routes.answering import answer_file, answer_json, prediction_of
+from app.routes.state import service_of
 from app.schemas import Prediction
-from app.uploads import BINARY_TYPE, FIELD, read_picture
+from app.uploads import BINARY_TYPE, FIELD, JSON_TYPE, JsonBody, read_picture
 
 router = APIRouter(tags=["reading"])
 
 PATH: Final = "/predict"
 
-_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
-_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": [FIELD],
-                    "properties": {
-                        FIELD: {
-                            "type": "string",
-                            "format": "binary",
-                            "description": f"The picture: {', '.join(FORMATS)}. Its content decides, not its name.",
-                        }
-                    },
-                }
-            },
-            "image/*": _BINARY,
-            BINARY_TYPE: _BINARY,
+_FORM: Final[dict[str, Any]] = {
+    "schema": {
+        "type": "object",
+        "required": [FIELD],
+        "properties": {
+            FIELD: {
+                "type": "string",
+                "format": "binary",
+                "description": f"The picture: {', '.join(FORMATS)}. Its content decides, not its name.",
+            }
         },
     }
 }
@@ -49,9 +38,12 @@ _BODY: Final[dict[str, Any]] = {
     PATH,
     summary="Read the handwritten digit in a picture",
     response_model=Prediction,
-    openapi_extra=_BODY,
+    openapi_extra=request_body(
+        {"multipart/form-data": _FORM, "image/*": BINARY, BINARY_TYPE: BINARY, JSON_TYPE: reference(PictureInJson)}
+    ),
     responses=problem_documentation(
         errors.MalformedUploadError,
+        errors.MalformedJsonError,
         errors.TooManyBytesError,
         errors.UnsupportedFormatError,
         errors.UnsupportedUploadError,
@@ -59,8 +51,8 @@ _BODY: Final[dict[str, Any]] = {
         errors.TooManyPixelsError,
         errors.DamagedPictureError,
         errors.NoInkError,
+        errors.InvalidRequestError,
         errors.OverloadedError,
-        parameters=True,
     ),
 )
 async def predict(
@@ -73,16 +65,18 @@ async def predict(
         ),
     ] = False,
 ) -> Response:
-    """Send the picture as the multipart field `file`, or as the body itself with its content type.
+    """Send the picture as the multipart field `file`, as the body itself with its content type, or in JSON.
 
     Ink may be dark or light, the ground uneven, the digit anywhere: it is found, evened out and brought into MNIST's
     geometry before it is classified. The answer says what was done.
     """
     service = service_of(request)
     body = await read_picture(request, service.max_bytes)
-    reading = await _admit(body, service, explain=explain)
-    prediction = answer(reading, service.model.metadata.thresholds, service.model_name)
-    return Response(prediction.model_dump_json(), media_type="application/json")
+    if isinstance(body, JsonBody):
+        reading = await answer_json(body.text, service, explain=explain)
+    else:
+        reading = await answer_file(body, service, explain=explain)
+    return Response(prediction_of(reading, service).model_dump_json(), media_type="application/json")
 
 
 class Shortcut:
@@ -105,14 +99,3 @@ class Shortcut:
         except errors.DigitsError as error:
             response = domain_problem(error)
         await response(scope, receive, send)
-
-
-async def _admit(body: bytes, service: Service, *, explain: bool) -> Reading:
-    classifier = service.model.classifier
-    if explain or len(body) > QUICK_BYTES:
-        return await service.pool.run(
-            lambda: read(open_upload(body, service.max_pixels), classifier, with_evidence=explain)
-        )
-    upload = open_upload(body, service.max_pixels)
-    work = partial(read, upload, classifier)
-    return work() if is_quick(upload) else await service.pool.run(work)

@@ -21,6 +21,8 @@ class Service:
     pool: Pool
     max_bytes: int
     max_pixels: int
+    max_batch: int
+    max_batch_bytes: int
 
     @property
     def model_name(self) -> ModelName:

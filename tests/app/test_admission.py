@@ -197,3 +197,73 @@ class TestPool:
             assert await Pool(threads=1, capacity=1).run(partial(max, 3, 5)) == 5
 
         run(scenario)
+
+
+class TestTurns:
+    def test_results_come_in_order(self) -> None:
+        """What the pieces return stands in their order, whichever ends first."""
+
+        async def scenario() -> None:
+            pool = Pool(threads=3, capacity=1)
+            with pool.place():
+                assert await pool.turns([partial(int, number) for number in range(20)]) == list(range(20))
+                assert await pool.turns([]) == []
+
+        run(scenario)
+
+    def test_one_place_for_all(self) -> None:
+        """A request with many pieces takes one place, until the last is done."""
+
+        async def scenario() -> None:
+            pool, gate = Pool(threads=2, capacity=1), Gate()
+
+            async def many() -> None:
+                with pool.place():
+                    await pool.turns([gate.work] * 5)
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(many)
+                await anyio.wait_all_tasks_blocked()
+                assert await refused(pool)
+                gate.open()
+            assert gate.done == 5
+            assert not await refused(pool)
+
+        run(scenario)
+
+    def test_others_get_their_turn_between(self) -> None:
+        """One picture waits for one piece of a request with many, not for all of them."""
+
+        async def scenario() -> None:
+            pool, order = Pool(threads=1, capacity=2), list[str]()
+            first = Gate()
+
+            async def many() -> None:
+                with pool.place():
+                    rest: list[Callable[[], None]] = [partial(order.append, "many")] * 5
+                    await pool.turns([first.work, *rest])
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(many)
+                await anyio.wait_all_tasks_blocked()
+                tasks.start_soon(pool.run, partial(order.append, "one"))
+                await anyio.wait_all_tasks_blocked()
+                first.open()
+            assert order.index("one") <= 1
+
+        run(scenario)
+
+    def test_failed_piece_frees_the_place(self) -> None:
+        """An error of one piece ends the request and leaves the place free."""
+
+        def fail() -> None:
+            raise ValueError("broken")
+
+        async def scenario() -> None:
+            pool = Pool(threads=2, capacity=1)
+            with pytest.raises(ExceptionGroup) as caught, pool.place():
+                await pool.turns([fail, fail])
+            assert caught.group_contains(ValueError, match="broken")
+            assert not await refused(pool)
+
+        run(scenario)

@@ -74,7 +74,7 @@ def measure_budget(model: Model, picture: bytes, multipart_request: bytes, calls
     pixels = decode(upload).pixels
     prepared = normalize(pixels).pixels[None]
     reading = read(open_upload(picture, MAX_PIXELS), model.classifier)
-    service = Service(model, cast(Pool, None), _MAX_BYTES, MAX_PIXELS)
+    service = Service(model, cast(Pool, None), _MAX_BYTES, MAX_PIXELS, 1, _MAX_BYTES)
     headers = [
         (name.lower(), value.strip()) for name, _, value in (line.partition(b":") for line in head.split(b"\r\n")[1:])
     ]

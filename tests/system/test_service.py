@@ -166,7 +166,7 @@ def test_body_without_length_is_cut_off(server: Server) -> None:
     [
         pytest.param({"files": {"other": b"x"}}, 422, "missing_picture", id="other field"),
         pytest.param({"data": {"file": "text"}}, 415, "unsupported_content_type", id="form"),
-        pytest.param({"json": {"file": "text"}}, 415, "unsupported_content_type", id="json"),
+        pytest.param({"json": {"file": "text"}}, 422, "invalid_request", id="json"),
         pytest.param({}, 415, "unsupported_content_type", id="nothing"),
         pytest.param(
             {"content": b"x", "headers": {"content-type": "multipart/form-data"}},
@@ -250,7 +250,7 @@ def test_documentation_is_served(server: Server) -> None:
     """The page and the document it shows."""
     assert httpx.get(f"{server.url}/docs").status_code == httpx.codes.OK
     document = httpx.get(f"{server.url}/openapi.json").json()
-    assert set(document["paths"]) == {"/predict", "/model", "/health/live", "/health/ready"}
+    assert {"/predict", "/model", "/health/live", "/health/ready"} <= set(document["paths"])
 
 
 @pytest.fixture(scope="module")

@@ -17,4 +17,23 @@ def test_model_is_described(client: Client, tiny_model: Model) -> None:
 def test_reference_is_served(client: Client) -> None:
     """The interactive reference and the document behind it are there."""
     assert client.get("/docs").status_code == 200
-    assert set(client.get("/openapi.json").json()["paths"]) == {"/predict", "/model", "/health/live", "/health/ready"}
+    assert set(client.get("/openapi.json").json()["paths"]) == {
+        "/predict",
+        "/predict/batch",
+        "/model",
+        "/health/live",
+        "/health/ready",
+        "/v2",
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/v2/models/{name}",
+        "/v2/models/{name}/ready",
+        "/v2/models/{name}/infer",
+        "/v2/models/{name}/versions/{version}",
+        "/v2/models/{name}/versions/{version}/ready",
+        "/v2/models/{name}/versions/{version}/infer",
+        "/v1/models/{name}",
+        "/v1/models/{name}/versions/{version}",
+        "/v1/models/{name}:predict",
+        "/v1/models/{name}/versions/{version}:predict",
+    }

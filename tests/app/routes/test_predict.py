@@ -4,9 +4,10 @@ import base64
 import dataclasses
 import io
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
 import httpx
 import numpy as np
@@ -37,8 +38,6 @@ SMALL = pictures.encode(pictures.seven(30, 20), "PNG")
 LARGE = pictures.encode(pictures.seven(300, 200), "PNG")
 LIMIT = 4096
 
-Result = TypeVar("Result")
-
 
 class RefusingPool(Pool):
     """A pool that is full."""
@@ -46,9 +45,11 @@ class RefusingPool(Pool):
     def __init__(self) -> None:
         super().__init__(threads=1, capacity=1)
 
-    async def run(self, work: Callable[[], Result]) -> Result:
+    @contextmanager
+    def place(self) -> Iterator[None]:
         """Refuse."""
-        raise OverloadedError(f"The service is busy; {work} has to wait.")
+        raise OverloadedError("The service is busy.")
+        yield
 
 
 class BrokenClassifier:
