@@ -48,7 +48,7 @@ class Plan:
     """Whether memory is looked at after 100,000 requests."""
 
 
-FULL: Final = Plan(CONNECTIONS, rounds=3, seconds=2.0, warm_up=0.7, patience=20.0, calls=2000, endurance=True)
+FULL: Final = Plan(CONNECTIONS, rounds=2, seconds=2.0, warm_up=0.7, patience=20.0, calls=2000, endurance=True)
 QUICK: Final = Plan(QUICK_CONNECTIONS, rounds=1, seconds=0.5, warm_up=0.2, patience=2.5, calls=400, endurance=False)
 
 
