@@ -37,7 +37,7 @@ compile: $(DEV_READY) ## publish a saved Keras model of your own with its compil
 test: $(DEV_READY) ## run the tests
 	$(DEV)/python -m pytest $(ARGS)
 
-bench: $(DEV_READY) $(SERVE_READY) ## compare with other ways to serve the model; takes half an hour (QUICK=1, ONLY=litserve,ceiling)
+bench: $(DEV_READY) $(SERVE_READY) ## compare with other ways to serve the model; takes a quarter of an hour (QUICK=1, ONLY=litserve,ceiling)
 	$(DEV)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 check: $(DEV_READY) ## format, lint and types
