@@ -11,8 +11,9 @@ from app import __version__, documentation, problems
 from app.admission import Pool
 from app.errors import ArtifactError
 from app.loading import Model, load_model
+from app.pages import build_site
 from app.requests import InferRequest, PictureInJson, ServingRequest
-from app.routes import batch, health, model, open_inference, predict, tensorflow_serving
+from app.routes import batch, health, model, open_inference, page, predict, tensorflow_serving
 from app.routes.state import STATE_KEY, Service
 from app.schemas import PlainError, Problem
 from app.settings import Settings
@@ -23,14 +24,16 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Service]]:
+        served = load(settings.model)
         yield {
             STATE_KEY: Service(
-                model=load(settings.model),
+                model=served,
                 pool=Pool(settings.pool_threads, settings.pool_capacity),
                 max_bytes=settings.max_bytes,
                 max_pixels=settings.max_pixels,
                 max_batch=settings.max_batch,
                 max_batch_bytes=settings.max_batch_bytes,
+                site=build_site(served.metadata, served.evaluation, served.plots, settings.max_bytes),
             )
         }
 
@@ -40,7 +43,7 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
         version=__version__,
         lifespan=lifespan,
     )
-    for routes in (predict, batch, model, health, open_inference, tensorflow_serving):
+    for routes in (predict, batch, model, health, open_inference, tensorflow_serving, page):
         application.include_router(routes.router)
     problems.install(application)
     documentation.install(application, (Problem, PlainError, PictureInJson, InferRequest, ServingRequest))

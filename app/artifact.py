@@ -31,7 +31,14 @@ MODEL_FILE: Final = "model.keras"
 TWIN_FILE: Final = "model.tflite"
 METADATA_FILE: Final = "metadata.json"
 EVALUATION_FILE: Final = "evaluation.json"
+CURVES_FILE: Final = "curves.png"
+CONFUSION_FILE: Final = "confusion.png"
+MISTAKES_FILE: Final = "mistakes.png"
+DOUBT_FILE: Final = "doubt.png"
 POINTER_FILE: Final = "CURRENT"
+
+SHOWN_FILES: Final = (MISTAKES_FILE, DOUBT_FILE)
+"""The plots whose figures are in no record, and all of a version's files that the service's page ever shows."""
 
 KEPT_VERSIONS: Final = 2
 """The published version and those before it; older ones are removed."""
@@ -205,6 +212,11 @@ class Artifact:
     def model_path(self) -> Path:
         """The saved Keras model."""
         return self.folder / MODEL_FILE
+
+    def plots(self) -> dict[str, bytes]:
+        """Those of SHOWN_FILES that are there, by name: PNG files."""
+        paths = [self.folder / name for name in SHOWN_FILES]
+        return {path.name: path.read_bytes() for path in paths if path.is_file()}
 
     @property
     def twin_path(self) -> Path:

@@ -1,6 +1,7 @@
 """A path to a saved model -> a model ready to answer: verified, compiled where needed, self-tested."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.artifact import Evaluation, Metadata, read_artifact
@@ -15,6 +16,8 @@ class Model:
     metadata: Metadata
     evaluation: Evaluation | None
     classifier: Classifier
+    plots: Mapping[str, bytes] = field(default_factory=dict)
+    """PNG files that lie beside it, by name."""
 
 
 def load_model(path: Path) -> Model:
@@ -27,15 +30,16 @@ def load_model(path: Path) -> Model:
     Raises:
         ArtifactError: no whole model of this input contract is there; the message says what to do.
     """
+    plots: Mapping[str, bytes] = {}
     if path.is_file():
         compiled = compile_model(path, name=path.stem)
         metadata, evaluation, classifier = compiled.metadata, None, Classifier(compiled.twin)
     else:
         artifact = read_artifact(path)
-        metadata, evaluation = artifact.metadata, artifact.evaluation
+        metadata, evaluation, plots = artifact.metadata, artifact.evaluation, artifact.plots()
         if artifact.has_twin:
             classifier = Classifier(artifact.twin_path)
         else:
             classifier = Classifier(compile_model(artifact.model_path, name=metadata.name).twin)
     classifier.self_test(metadata.self_test.pixels(), metadata.self_test.probabilities)
-    return Model(metadata, evaluation, classifier)
+    return Model(metadata, evaluation, classifier, plots)

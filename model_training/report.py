@@ -14,17 +14,22 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from app.artifact import Evaluation, Metadata, Score, Thresholds
+from app.artifact import (
+    CONFUSION_FILE,
+    CURVES_FILE,
+    DOUBT_FILE,
+    MISTAKES_FILE,
+    Evaluation,
+    Metadata,
+    Score,
+    Thresholds,
+)
 from app.contract import LABELS
 from app.judgement import pair_probability
 from model_training.data import Digits
 from model_training.doubt import coverage_curve, rejection_curve
 from model_training.robustness import mean_accuracy
 
-CURVES_FILE: Final = "curves.png"
-CONFUSION_FILE: Final = "confusion.png"
-MISTAKES_FILE: Final = "mistakes.png"
-DOUBT_FILE: Final = "doubt.png"
 CARD_FILE: Final = "MODEL_CARD.md"
 
 PAPER_RECIPE: Final = "paper"

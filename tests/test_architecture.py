@@ -25,13 +25,17 @@ OPEN_TO_TRAINING = {
 """The modules of the service that the training program may use: the input path and the artifact, no web."""
 
 FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
+    "app.about",
     "app.admission",
     "app.answers",
     "app.protocol_schemas",
+    "app.assets",
     "app.bands",
+    "app.charts",
     "app.contrast",
     "app.explanation",
     "app.ground",
+    "app.pages",
     "app.quota",
     "app.requests",
     "app.sheet",
@@ -53,12 +57,22 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
 WEB_PACKAGES = {"fastapi", "starlette", "uvicorn", "python_multipart", "httptools"}
 
 LAYERS = [
-    {"app.contract", "app.errors", "app.ground", "app.quota", "app.walk", "app.protocol_schemas", "app.documentation"},
+    {
+        "app.assets",
+        "app.charts",
+        "app.contract",
+        "app.documentation",
+        "app.errors",
+        "app.ground",
+        "app.protocol_schemas",
+        "app.quota",
+        "app.walk",
+    },
     {"app.bands", "app.sheet", "app.values", "app.requests"},
     {"app.contrast"},
     {"app.decoding", "app.ink", "app.artifact", "app.classifier", "app.settings"},
-    {"app.normalization", "app.judgement", "app.explanation"},
-    {"app.compilation", "app.reading", "app.admission", "app.uploads", "app.schemas"},
+    {"app.about", "app.normalization", "app.judgement", "app.explanation"},
+    {"app.compilation", "app.reading", "app.admission", "app.uploads", "app.schemas", "app.pages"},
     {"app.loading", "app.problems", "app.answers", "app.client", "app.results"},
     {"app.routes.state", "app.protocol", "app.local", "app.batch", "app.console", "app.resuming"},
     {"app.routes.answering"},
@@ -66,6 +80,7 @@ LAYERS = [
     {
         "app.routes.health",
         "app.routes.model",
+        "app.routes.page",
         "app.routes.predict",
         "app.routes.batch",
         "app.routes.open_inference",

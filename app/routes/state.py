@@ -7,6 +7,7 @@ from fastapi import Request
 
 from app.admission import Pool
 from app.loading import Model
+from app.pages import Site
 from app.schemas import ModelName
 
 STATE_KEY: Final = "service"
@@ -23,6 +24,7 @@ class Service:
     max_pixels: int
     max_batch: int
     max_batch_bytes: int
+    site: Site
 
     @property
     def model_name(self) -> ModelName:

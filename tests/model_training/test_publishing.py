@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from app.artifact import read_artifact
+from app.artifact import CONFUSION_FILE, CURVES_FILE, DOUBT_FILE, MISTAKES_FILE, read_artifact
 from app.errors import ArtifactError
 from app.loading import load_model
 from model_training import doubt, publishing, report, robustness
@@ -53,7 +53,7 @@ def test_published_artifact_is_complete(
     """Every promised file is there, and the metadata tells what was trained on what."""
     folder = publish_trained(quick_recipe, few_digits, trained, tmp_path)
     names = {path.name for path in folder.iterdir()}
-    plots = {report.CURVES_FILE, report.CONFUSION_FILE, report.MISTAKES_FILE, report.DOUBT_FILE}
+    plots = {CURVES_FILE, CONFUSION_FILE, MISTAKES_FILE, DOUBT_FILE}
     assert names == {"model.keras", "model.tflite", "metadata.json", "evaluation.json", report.CARD_FILE} | plots
     for plot in plots:
         assert (folder / plot).read_bytes().startswith(b"\x89PNG")
@@ -273,4 +273,4 @@ def test_robust_recipe_is_measured_on_more(
         assert f"| {weak.kind} | {weak.score.share:.1%} | {strong.score.share:.1%} |" in card
     assert f"Mean: {robustness.mean_accuracy(evaluation.corrupted):.2%}" in card
     assert f"Of 20 such pictures made in code that show no digit {evaluation.refused_others.share:.1%}" in card
-    assert (folder / report.DOUBT_FILE).read_bytes().startswith(b"\x89PNG")
+    assert (folder / DOUBT_FILE).read_bytes().startswith(b"\x89PNG")

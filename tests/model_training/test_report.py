@@ -7,17 +7,13 @@ import numpy.typing as npt
 import pytest
 from matplotlib import pyplot as plt
 
-from app.artifact import Evaluation, Thresholds
+from app.artifact import CONFUSION_FILE, CURVES_FILE, DOUBT_FILE, MISTAKES_FILE, Evaluation, Thresholds
 from app.judgement import pair_probability
 from app.loading import Model, load_model
 from model_training.data import Dataset
 from model_training.evaluation import evaluate, score
 from model_training.report import (
     CARD_FILE,
-    CONFUSION_FILE,
-    CURVES_FILE,
-    DOUBT_FILE,
-    MISTAKES_FILE,
     confusion,
     curves,
     doubt,

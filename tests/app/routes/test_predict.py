@@ -494,7 +494,7 @@ class TestShortcut:
             ("POST", "/predict/", 307),
             ("POST", "/Predict", 404),
             ("POST", "//predict", 404),
-            ("POST", "/", 404),
+            ("POST", "/", 405),
             ("GET", "/model", 200),
             ("GET", "/health/live", 200),
         ],

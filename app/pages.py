@@ -1,0 +1,68 @@
+"""The pages for people: all that is served to a browser, put together when the service starts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from app.about import Plot, about_sections
+from app.artifact import Evaluation, Metadata
+from app.assets import Asset, asset, digest_of, read_folder
+
+STATIC_FOLDER: Final = Path(__file__).parent / "static"
+
+HOME_PATH: Final = "/"
+ABOUT_PATH: Final = "/about-the-model"
+STATIC_PATH: Final = "/static"
+
+_PAGES: Final = {HOME_PATH: "index.html", ABOUT_PATH: "about.html"}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything a browser may ask for. What it asks for is looked up here and nowhere else: no path reaches a disk."""
+
+    pages: Mapping[str, Asset]
+    """By path. They change, so a browser asks each time whether they have."""
+    files: Mapping[tuple[str, str], Asset]
+    """By digest and name. A changed file has another digest, so a browser may keep them for ever."""
+
+
+def build_site(metadata: Metadata, evaluation: Evaluation | None, plots: Mapping[str, bytes], max_bytes: int) -> Site:
+    """Put the pages together.
+
+    Args:
+        metadata: the served model's.
+        evaluation: the served model's, if it was measured.
+        plots: PNG files that lie beside it, by name.
+        max_bytes: size of the largest picture the service accepts.
+    """
+    static = read_folder(STATIC_FOLDER)
+    templates = {name: content for name, content in static.items() if name in _PAGES.values()}
+    # The modules import one another by name, so they lie in one folder, named by what is in all of them.
+    shared = {name: content for name, content in static.items() if name not in templates}
+    release, drawn = digest_of(*shared.values()), digest_of(*plots.values())
+    # Relative, so that the service also works below a path of another server's.
+    values = {
+        "static": f"static/{release}",
+        "max_bytes": str(max_bytes),
+        **about_sections(
+            metadata, evaluation, {name: Plot(f"static/{drawn}/{name}", *_size(plot)) for name, plot in plots.items()}
+        ),
+    }
+    return Site(
+        pages={
+            path: asset(name, Template(templates[name].decode()).substitute(values).encode())
+            for path, name in _PAGES.items()
+        },
+        files={
+            **{(release, name): asset(name, content) for name, content in shared.items()},
+            **{(drawn, name): asset(name, content) for name, content in plots.items()},
+        },
+    )
+
+
+def _size(png: bytes) -> tuple[int, int]:
+    """Width and height as a PNG file's header has them."""
+    return int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
