@@ -55,4 +55,4 @@ def test_holds_the_service_and_nothing_else(installed: Path) -> None:
     assert metadata.version == __version__
     assert [(entry.name, entry.value) for entry in metadata.entry_points] == [("digits", "app.cli:main")]
     packed = {path.name for path in (installed / "app").iterdir()}
-    assert {path.name for path in (PROJECT_FOLDER / "app").iterdir()} - {"__pycache__"} == packed - {"artifacts"}
+    assert {path.name for path in (PROJECT_FOLDER / "app").iterdir()} - {"__pycache__"} == packed - {"artifacts", "__pycache__"}
