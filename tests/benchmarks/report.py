@@ -19,6 +19,13 @@ from tests.benchmarks.runs import CONNECTIONS, Plan
 PAGE_FILE: Final = "README.md"
 PLOT_FILE: Final = "throughput.png"
 
+_QUANTITIES: Final[dict[Quantity, str]] = {
+    "rate": "Requests a second",
+    "p50": "Milliseconds, median",
+    "p99": "Milliseconds, 99th percentile",
+}
+"""What is told of each load, in this order."""
+
 _ENGINES: Final = {"keras": "Keras", "litert": "LiteRT", None: "none"}
 
 
@@ -35,34 +42,8 @@ def page(figures: Figures, plan: Plan) -> str:
         "",
         *target_table(targets(figures)),
         "",
-        "## The small picture",
-        "",
-        "Requests a second:",
-        "",
-        *load_table(figures, "small", "rate"),
-        "",
-        "Milliseconds, median:",
-        "",
-        *load_table(figures, "small", "p50"),
-        "",
-        "Milliseconds, 99th percentile:",
-        "",
-        *load_table(figures, "small", "p99"),
-        "",
-        "## The twelve-megapixel photograph",
-        "",
-        "Requests a second:",
-        "",
-        *load_table(figures, "photo", "rate"),
-        "",
-        "Milliseconds, median:",
-        "",
-        *load_table(figures, "photo", "p50"),
-        "",
-        "Milliseconds, 99th percentile:",
-        "",
-        *load_table(figures, "photo", "p99"),
-        "",
+        *_loads_section("The small picture", figures, "small"),
+        *_loads_section("The twelve-megapixel photograph", figures, "photo"),
         "## Memory, start and size",
         "",
         *resource_table(figures),
@@ -81,6 +62,14 @@ def page(figures: Figures, plan: Plan) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _loads_section(heading: str, figures: Figures, kind: Kind) -> list[str]:
+    """How fast a picture is answered, table by table."""
+    lines = [f"## {heading}", ""]
+    for quantity, words in _QUANTITIES.items():
+        lines += [f"{words}:", "", *load_table(figures, kind, quantity), ""]
+    return lines
 
 
 def target_table(found: Sequence[Target]) -> list[str]:
