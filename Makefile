@@ -25,8 +25,8 @@ serve: $(SERVE_READY) ## run the service (HOST, PORT; settings: DIGITS_...)
 train: $(DEV_READY) ## train and publish a model (RECIPE=default|paper|smoke, MNIST=path, FORCE=1)
 	$(DEV)/python -m model_training train --recipe $(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(FORCE),--force)
 
-evaluate: $(DEV_READY) ## measure the published model (RECIPE, MNIST=path, REAL=folder of SET/LABEL/FILE)
-	$(DEV)/python -m model_training evaluate --model artifacts/$(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(REAL),--real $(REAL))
+evaluate: $(DEV_READY) ## measure the published model (RECIPE, MNIST=path, REAL=folder of SET/LABEL/FILE, RECORD=1 to keep its figures)
+	$(DEV)/python -m model_training evaluate --model artifacts/$(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(REAL),--real $(REAL)) $(if $(RECORD),--record)
 
 compare: $(DEV_READY) ## compare the published models with classical methods; takes minutes (MNIST=path, REAL=folder)
 	$(DEV)/python -m model_training compare $(if $(MNIST),--mnist $(MNIST)) $(if $(REAL),--real $(REAL))

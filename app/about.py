@@ -12,6 +12,7 @@ from app.artifact import (
     DigitScore,
     Evaluation,
     Metadata,
+    RealSetScore,
     Score,
     Thresholds,
 )
@@ -71,6 +72,7 @@ def _figures(metadata: Metadata, evaluation: Evaluation, plots: Mapping[str, Plo
     return "".join(
         [
             _headline(evaluation),
+            _real(evaluation.real),
             _section(
                 "Digit by digit",
                 _paragraph("How many of each digit, written by people whose hand the model had never seen, it found.")
@@ -113,6 +115,40 @@ def _headline(evaluation: Evaluation) -> str:
 
 def _card(figure: str, what: str, more: str) -> str:
     return f'<li class="card"><strong>{figure}</strong> <span>{what}</span> <small>{more}</small></li>'
+
+
+def _real(sets: Sequence[RealSetScore]) -> str:
+    """How it does on other people's pictures, if that was measured."""
+    digits = [part for part in sets if part.of_digits]
+    others = [part for part in sets if not part.of_digits]
+    content = ""
+    if digits:
+        mean = sum(part.right.share for part in digits) / len(digits)
+        content += _paragraph(
+            "Digits that other people photographed, scanned or drew, sent in as anybody's picture is. It learnt from "
+            f"none of them. On average over the kinds of pictures it reads {_percent(mean)} right."
+        ) + _real_table("Other people's digits read right", "Read right", [(part.name, part.right) for part in digits])
+    if others:
+        content += _paragraph(
+            "Letters, other scripts and pages with many digits, sent in the same way. These should be refused as no "
+            "digit; letters that look like a digit never all are."
+        ) + _real_table("Other pictures refused", "Refused", [(part.name, part.rejected) for part in others])
+    return _section("On people's own pictures", content) if content else ""
+
+
+def _real_table(caption: str, measured: str, sets: Iterable[tuple[str, Score]]) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name.replace("_", " "))}</th>'
+        f'<td><meter value="{score.share:.4f}" aria-hidden="true"></meter><span>{_percent(score.share)}</span></td>'
+        f"<td>{score.correct:,} of {score.count:,}</td><td>{_percent(score.low)} to {_percent(score.high)}</td></tr>"
+        for name, score in sets
+    )
+    return _table(
+        caption,
+        f'<tr><th scope="col">Kind</th><th scope="col">{measured}</th><th scope="col">Pictures</th>'
+        '<th scope="col">With 95% certainty</th></tr>',
+        rows,
+    )
 
 
 def _digits(scores: Iterable[DigitScore]) -> str:

@@ -167,6 +167,15 @@ class CorruptionScore(_Record):
     score: Score
 
 
+class RealSetScore(_Record):
+    """What was made of one folder of other people's pictures, sent through the whole input path."""
+
+    name: Annotated[str, Field(description="Name of the folder.")]
+    of_digits: Annotated[bool, Field(description="Whether each picture shows one digit; the others show none or many.")]
+    right: Annotated[Score, Field(description="Digits read right; of pictures of other things, those refused.")]
+    rejected: Annotated[Score, Field(description="Pictures called no digit, or refused as blank or damaged.")]
+
+
 class Evaluation(_Record):
     """How well a published model reads, measured through the service's own classifier."""
 
@@ -186,6 +195,10 @@ class Evaluation(_Record):
     ] = None
     corrupted: Annotated[
         tuple[CorruptionScore, ...], Field(description="Corrupted test digits read right; empty if not measured.")
+    ] = ()
+    real: Annotated[
+        tuple[RealSetScore, ...],
+        Field(description="Other people's pictures, by set; empty until `make evaluate REAL=... RECORD=1`."),
     ] = ()
     peers: Annotated[
         tuple[Score, ...],

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.artifact import Score, read_artifact
+from app.artifact import RealSetScore, Score, current_folder, read_artifact
 from app.errors import ArtifactError
 from app.loading import Model, load_model
 from model_training.data import DataError, load_dataset
@@ -59,12 +59,18 @@ def evaluate(
     mnist: Mnist = None,
     real: Real = None,
     artifacts: Artifacts = ARTIFACTS,
+    record: Annotated[
+        bool, typer.Option(help="Keep the real pictures' figures in the model's evaluation, for /about-the-model.")
+    ] = False,
 ) -> None:
     """Measure a published model again: on its own test digits, and on real pictures if given."""
     from model_training.doubt import classify_others, refused_others
     from model_training.evaluation import evaluate as measure
+    from model_training.report import record_real
     from model_training.robustness import mean_accuracy, measure_robustness
 
+    if record and real is None:
+        raise typer.BadParameter("--record keeps the figures of real pictures: pass their folder with --real.")
     try:
         loaded = load_model(model)
         known = [recipe for recipe in RECIPES.values() if recipe.name == loaded.metadata.name]
@@ -88,12 +94,17 @@ def evaluate(
     typer.echo(f"corrupted test digits, mean: {mean_accuracy(corrupted):.2%}")
     _print_scores({f"{part.kind} {part.strength}": part.score for part in corrupted})
     if real is not None:
-        _evaluate_real(
-            loaded, real, artifacts / EVALUATION_FOLDER / f"{loaded.metadata.name}-{loaded.metadata.version}"
-        )
+        sheets = artifacts / EVALUATION_FOLDER / f"{loaded.metadata.name}-{loaded.metadata.version}"
+        scores = _evaluate_real(loaded, real, sheets)
+        if record:
+            try:
+                record_real(read_artifact(model), scores)
+            except (ArtifactError, PermissionError) as error:
+                raise _failed(error) from error
+            typer.echo(f"The figures of the real pictures are in {current_folder(model)}")
 
 
-def _evaluate_real(model: Model, real: Path, folder: Path) -> None:
+def _evaluate_real(model: Model, real: Path, folder: Path) -> tuple[RealSetScore, ...]:
     from model_training.real_pictures import read_sets, real_calibration_error, rejected_by_label
     from model_training.report import save_figure
     from model_training.sheets import contact_sheet, most_uncertain, preparation_steps, worst_mistakes
@@ -116,6 +127,7 @@ def _evaluate_real(model: Model, real: Path, folder: Path) -> None:
     save_figure(contact_sheet(most_uncertain(sets), "Least confident"), folder / "uncertain.png")
     save_figure(preparation_steps(sets), folder / "preparation.png")
     typer.echo(f"Contact sheets are in {folder}")
+    return tuple(part.record for part in sets)
 
 
 @app.command()

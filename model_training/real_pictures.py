@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from app.artifact import Score, Thresholds
+from app.artifact import RealSetScore, Score, Thresholds
 from app.contract import LABELS
 from app.judgement import Verdict, judge
 from app.loading import Model
@@ -71,6 +71,11 @@ class RealSet:
     def rejected(self) -> Score:
         """Pictures refused or called no digit."""
         return score(sum(picture.is_rejected for picture in self.pictures), len(self.pictures))
+
+    @property
+    def record(self) -> RealSetScore:
+        """What a model's evaluation keeps of it: no picture, and no name of one."""
+        return RealSetScore(name=self.name, of_digits=self.is_of_digits, right=self.right, rejected=self.rejected)
 
 
 def read_sets(model: Model, folder: Path) -> list[RealSet]:

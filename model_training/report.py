@@ -18,13 +18,18 @@ from app.artifact import (
     CONFUSION_FILE,
     CURVES_FILE,
     DOUBT_FILE,
+    EVALUATION_FILE,
     MISTAKES_FILE,
+    Artifact,
     Evaluation,
     Metadata,
+    RealSetScore,
     Score,
     Thresholds,
+    write_atomically,
 )
 from app.contract import LABELS
+from app.errors import ArtifactError
 from app.judgement import pair_probability
 from model_training.data import Digits
 from model_training.doubt import coverage_curve, rejection_curve
@@ -214,6 +219,7 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
         f"![Mistakes]({MISTAKES_FILE})",
         *([f"![Doubt]({DOUBT_FILE})"] if metadata.thresholds is not None else []),
         "",
+        *_real(evaluation),
         *_robustness(evaluation),
         "## The model",
         "",
@@ -248,6 +254,19 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
+def record_real(artifact: Artifact, real: tuple[RealSetScore, ...]) -> None:
+    """Put what was measured on real pictures into a published model's evaluation and model card.
+
+    Raises:
+        ArtifactError: the model has no evaluation that it could become part of.
+    """
+    if artifact.evaluation is None:
+        raise ArtifactError(f"{artifact.folder} has no evaluation to record this in: only `make train` writes one.")
+    evaluation = artifact.evaluation.model_copy(update={"real": real})
+    write_atomically(artifact.folder / EVALUATION_FILE, evaluation.model_dump_json(indent=1).encode())
+    write_atomically(artifact.folder / CARD_FILE, model_card(artifact.metadata, evaluation).encode())
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a plot as a PNG file and close it."""
     figure.savefig(path, dpi=_DPI, metadata={"Software": None})
@@ -262,6 +281,25 @@ def _peers(evaluation: Evaluation) -> list[str]:
         f"{len(shares)} networks were trained side by side, each from its own random weights; on the validation digits "
         f"they read {statistics.mean(shares):.3%} right on average, with a standard deviation of "
         f"{statistics.stdev(shares):.3%}. The best of them on the validation digits is published.",
+        "",
+    ]
+
+
+def _real(evaluation: Evaluation) -> list[str]:
+    if not evaluation.real:
+        return []
+    return [
+        "## Other people's pictures",
+        "",
+        "Sent through the whole input path, as to the service. None of them was learnt from.",
+        "",
+        "| set of digits | read right | 95% interval | right |",
+        "|---|---|---|---|",
+        *(_row(part.name, part.right) for part in evaluation.real if part.of_digits),
+        "",
+        "| set of other things | refused | 95% interval | refused |",
+        "|---|---|---|---|",
+        *(_row(part.name, part.rejected) for part in evaluation.real if not part.of_digits),
         "",
     ]
 

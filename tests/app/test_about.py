@@ -5,7 +5,7 @@ import re
 import pytest
 
 from app.about import Plot, about_sections
-from app.artifact import DOUBT_FILE, MISTAKES_FILE, Evaluation, read_artifact
+from app.artifact import DOUBT_FILE, MISTAKES_FILE, Evaluation, RealSetScore, Score, read_artifact
 from app.loading import Model
 from app.settings import PROJECT_FOLDER
 
@@ -50,6 +50,37 @@ def test_plots_are_shown_where_there_are_any(committed: Model) -> None:
     for name in PLOTS:
         assert re.search(rf'<img src="static/x/{name}" loading="lazy" width="80" height="40" alt="[^"]+"', figures)
     assert "<img" not in about_sections(committed.metadata, evaluation, {})["figures"]
+
+
+def test_real_pictures_are_told_set_by_set(committed: Model) -> None:
+    """Digits with how many were read right, other things with how many were refused; folder names are only text."""
+    share = {
+        "three": Score(correct=3, count=4, share=0.75, low=0.3, high=0.95),
+        "one": Score(correct=1, count=4, share=0.25, low=0.05, high=0.7),
+    }
+    real = (
+        RealSetScore(name="tablet_<b>", of_digits=True, right=share["three"], rejected=share["one"]),
+        RealSetScore(name="letters", of_digits=False, right=share["one"], rejected=share["one"]),
+    )
+    evaluation = evaluation_of(committed)
+    figures = about_sections(committed.metadata, evaluation.model_copy(update={"real": real}), {})["figures"]
+    assert "On average over the kinds of pictures it reads 75.0% right." in figures
+    assert '<th scope="row">tablet &lt;b&gt;</th><td><meter value="0.7500" ' in figures
+    assert "<span>75.0%</span></td><td>3 of 4</td><td>30.0% to 95.0%</td>" in figures
+    assert "<td>3 of 4</td><td>30.0% to 95.0%</td>" in figures
+    assert '<th scope="row">letters</th><td><meter value="0.2500" ' in figures
+    assert (
+        "other people"
+        not in about_sections(committed.metadata, evaluation.model_copy(update={"real": ()}), {})["figures"].lower()
+    )
+
+
+def test_committed_model_tells_how_it_reads_real_pictures() -> None:
+    """Whoever publishes a new default model measures it on other people's pictures too, and records that."""
+    evaluation = read_artifact(PROJECT_FOLDER / "artifacts" / "default").evaluation
+    assert evaluation is not None
+    assert sum(part.of_digits for part in evaluation.real) >= 5
+    assert not all(part.of_digits for part in evaluation.real)
 
 
 def test_model_without_a_record(tiny_model: Model) -> None:

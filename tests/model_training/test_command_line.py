@@ -139,6 +139,44 @@ def test_evaluate_reads_real_pictures(tmp_path: Path, published_networks: Path, 
 
 
 @pytest.mark.usefixtures("quick")
+def test_evaluate_records_real_pictures_when_told(tmp_path: Path, published_networks: Path, real_folder: Path) -> None:
+    """The model's evaluation and card get them, and nothing else of the model changes; the next ones replace them."""
+    home = tmp_path / "default"
+    shutil.copytree(published_networks / "default", home)
+    before = read_artifact(home)
+    arguments = ("evaluate", "--model", home, "--real", real_folder, "--artifacts", tmp_path)
+    assert run(*arguments)[0] == 0
+    assert read_artifact(home) == before
+    for _ in range(2):
+        status, output, _ = run(*arguments, "--record")
+        assert status == 0
+        assert output.splitlines()[-1] == f"The figures of the real pictures are in {before.folder}"
+        after = read_artifact(home)
+        assert after.evaluation is not None
+        letters, photos = after.evaluation.real
+        assert (letters.name, letters.of_digits, letters.rejected.correct) == ("letters", False, 1)
+        assert (photos.name, photos.of_digits, photos.right.correct, photos.right.count) == ("photos", True, 3, 5)
+        assert after.evaluation.model_copy(update={"real": ()}) == before.evaluation
+        assert after.metadata == before.metadata
+        card = (after.folder / "MODEL_CARD.md").read_text()
+        assert "| photos | 60.00% |" in card
+        assert "| letters | 50.00% |" in card
+
+
+@pytest.mark.usefixtures("quick")
+def test_evaluate_records_only_where_there_is_a_record(tmp_path: Path, tiny_artifact: Path, real_folder: Path) -> None:
+    """Somebody's own model has no evaluation, and there is nothing to record without real pictures."""
+    status, _, error = run(
+        "evaluate", "--model", tiny_artifact, "--real", real_folder, "--artifacts", tmp_path, "--record"
+    )
+    assert status == 1
+    assert error.endswith("has no evaluation to record this in: only `make train` writes one.\n")
+    status, _, error = run("evaluate", "--model", tiny_artifact, "--record")
+    assert status == 2
+    assert "--real" in error
+
+
+@pytest.mark.usefixtures("quick")
 def test_evaluate_of_nothing_but_refused_pictures(tmp_path: Path, tiny_artifact: Path) -> None:
     """Files that are no pictures count as read wrongly, and there is no calibration error; sheets are replaced."""
     home = tmp_path / "real" / "photos" / "3"
