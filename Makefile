@@ -14,7 +14,7 @@ DEV := .venv/dev/bin
 SERVE_READY := .venv/serve/.ready
 DEV_READY := .venv/dev/.ready
 
-.PHONY: help serve train evaluate compare compile test bench check format openapi lock docker docker-train clean
+.PHONY: help serve train evaluate compare compile test bench audit check format openapi lock docker docker-train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ test: $(DEV_READY) ## run the tests
 
 bench: $(DEV_READY) $(SERVE_READY) ## compare with other ways to serve the model; takes a quarter of an hour (QUICK=1, ONLY=litserve,ceiling)
 	$(DEV)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
+audit: $(DEV_READY) ## look for known vulnerabilities in the locked dependencies; asks the advisory service OSV
+	$(DEV)/python -m tests.audit
 
 check: $(DEV_READY) ## format, lint and types
 	$(DEV)/ruff format --check .

@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import __version__, documentation, problems
+from app import __version__, documentation, doors, problems
 from app.admission import Pool
 from app.errors import ArtifactError
 from app.loading import Model, load_model
@@ -43,11 +43,17 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
         version=__version__,
         lifespan=lifespan,
     )
-    for routes in (predict, batch, model, health, open_inference, tensorflow_serving, page):
-        application.include_router(routes.router)
+    routers = [routes.router for routes in (predict, batch, model, health, open_inference, tensorflow_serving, page)]
+    for router in routers:
+        application.include_router(router)
     problems.install(application)
-    documentation.install(application, (Problem, PlainError, PictureInJson, InferRequest, ServingRequest))
+    documentation.install(
+        application,
+        (Problem, PlainError, PictureInJson, InferRequest, ServingRequest),
+        problems.door_documentation,
+    )
     application.add_middleware(predict.Shortcut)
+    doors.install(application, settings, [route for router in routers for route in router.routes])
     application.add_middleware(PlainStartupFailure)
     return application
 

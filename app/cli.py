@@ -16,10 +16,11 @@ from pydantic import ValidationError
 from app import __version__
 from app.console import Console, without_native_messages
 from app.errors import ArtifactError, UnavailableError
+from app.keys import digest_of, new_key
 from app.quota import usable_cores
 from app.results import Format, OutputError, Result, heading, line
 from app.resuming import Progress, skip_done
-from app.settings import Settings, complaints
+from app.settings import ENVIRONMENT_PREFIX, Settings, complaints
 from app.walk import STDIN, count, walk
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ INTERRUPTED: Final = 130
 """As shells call what SIGINT has ended."""
 PIPE_CLOSED: Final = 141
 """As shells call what SIGPIPE has ended."""
+
+KEY_VARIABLE: Final = f"{ENVIRONMENT_PREFIX}KEY"
 
 MOST_JOBS: Final = 64
 """What a service takes on by default before it says that it is busy."""
@@ -50,6 +53,8 @@ class Order:
     resume: bool
     jobs: int
     timeout: float
+    key: str | None
+    """For a service that asks for one."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -75,6 +80,13 @@ def commands() -> None:
     show_default=True,
     help="Seconds to wait for the service.",
 )
+@click.option(
+    "--key",
+    metavar="KEY",
+    envvar=KEY_VARIABLE,
+    show_envvar=True,
+    help="The API key, for a service that asks for one. Other users of this machine may see options, but no variables.",
+)
 def read(
     *,
     paths: tuple[str, ...],
@@ -85,6 +97,7 @@ def read(
     resume: bool,
     jobs: int | None,
     timeout: float,
+    key: str | None,
 ) -> None:
     """Read the digit on each picture.
 
@@ -103,7 +116,17 @@ def read(
     if paths.count(STDIN) > 1:
         raise click.UsageError("Standard input holds one picture: name - once.")
     usual = REQUESTS if url is not None else max(1, int(usable_cores()))
-    sys.exit(_ended(Order(paths, url, chosen, output, resume, jobs or usual, timeout)))
+    sys.exit(_ended(Order(paths, url, chosen, output, resume, jobs or usual, timeout, key)))
+
+
+@commands.command("key")
+def make_key() -> None:
+    """Make an API key for a service, and the hash by which the service knows it.
+
+    The key goes to whoever asks the service, the hash into the service's DIGITS_API_KEYS or DIGITS_API_KEYS_FILE.
+    """
+    key = new_key()
+    click.echo(f"key   {key}\nhash  {digest_of(key.encode()).hex()}")
 
 
 def main() -> None:
@@ -180,20 +203,20 @@ def _reader(order: Order, stack: ExitStack) -> tuple["Reader", int]:
     except ValidationError as error:
         raise click.UsageError("\n".join(complaints(error))) from error
     if order.url is not None:
-        return _client(order.url, order.timeout, stack), settings.max_bytes
+        return _client(order.url, order, stack), settings.max_bytes
     from app.local import LocalReader
 
     with without_native_messages():
         return LocalReader(settings), settings.max_bytes
 
 
-def _client(url: str, timeout: float, stack: ExitStack) -> "Reader":
+def _client(url: str, order: Order, stack: ExitStack) -> "Reader":
     try:
         from app.client import Client
     except ModuleNotFoundError as error:
         raise click.UsageError(f"--url needs {error.name}. Install it with: pip install httpx tenacity") from error
     try:
-        return stack.enter_context(Client(url, timeout=timeout))
+        return stack.enter_context(Client(url, key=order.key, timeout=order.timeout))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 

@@ -1,6 +1,7 @@
 """A client of the service for Python programs: `with Client(url) as client: client.read(picture).digit`."""
 
 import email.utils
+import re
 import threading
 import time
 from http import HTTPStatus
@@ -55,6 +56,9 @@ _ABOUT_THE_PICTURE: Final = frozenset(
 )
 """Statuses after which the next picture may fare better; all others concern the address."""
 
+_KEY: Final = re.compile("[!-~]+")
+"""What may stand in a header as one word."""
+
 Answer = TypeVar("Answer", Prediction, ModelReport)
 
 _BACKOFF: Final = wait_random_exponential(multiplier=0.25, max=8.0)
@@ -78,6 +82,7 @@ class Client:
         self,
         url: str = DEFAULT_URL,
         *,
+        key: str | None = None,
         timeout: float = DEFAULT_TIMEOUT,
         attempts: int = DEFAULT_ATTEMPTS,
         transport: httpx.BaseTransport | None = None,
@@ -86,12 +91,13 @@ class Client:
 
         Args:
             url: of the service, without the route.
+            key: the API key, where the service asks for one.
             timeout: seconds to wait for it to accept, take or send anything.
             attempts: how often to send a request at most, while the service is busy or out of reach.
             transport: how requests travel, if not over the network.
 
         Raises:
-            ValueError: the address is none.
+            ValueError: the address or the key is none.
         """
         self._url = url.rstrip("/")
         try:
@@ -100,13 +106,18 @@ class Client:
             raise ValueError(f"{url!r} is not an address: {error}.") from error
         if parsed.scheme not in {"http", "https"} or not parsed.host:
             raise ValueError(f"{url!r} is not an address. Write it as {DEFAULT_URL}")
+        headers = {"accept": "application/json"}
+        if key is not None:
+            if not _KEY.fullmatch(key):
+                raise ValueError("That is no API key: keys have letters, digits, hyphens and underscores.")
+            headers["authorization"] = f"Bearer {key}"
         self._http = httpx.Client(
             base_url=parsed,
             timeout=timeout,
             transport=transport,
             # As many connections stay open as threads ask: each would cost a handshake.
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
-            headers={"accept": "application/json"},
+            headers=headers,
         )
         self._given_up = threading.Event()
         self._retrying = Retrying(

@@ -72,6 +72,27 @@ class OverloadedError(DigitsError):
     """As much work as the service takes on is under way already."""
 
 
+class DoorError(DigitsError):
+    """The request is turned away before it is read."""
+
+
+class UnauthorizedError(DoorError):
+    """The service asks for an API key, and the request brings none that it knows."""
+
+
+class UnknownHostError(DoorError):
+    """The request asks for a host name that is not the service's."""
+
+
+class TooManyRequestsError(DoorError):
+    """The client has used up what it may ask."""
+
+    def __init__(self, detail: str, seconds: int = 1) -> None:
+        super().__init__(detail)
+        self.seconds = seconds
+        """After which it may ask again."""
+
+
 class ServiceError(DigitsError):
     """A service elsewhere was asked and gave no reading."""
 

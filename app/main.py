@@ -4,6 +4,7 @@ import contextlib
 import logging
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from app.rate import shared_between_processes
 from app.settings import Settings, complaints
 
 if TYPE_CHECKING:
@@ -40,6 +42,21 @@ def application() -> "FastAPI":
     return create_app(settings_from_environment())
 
 
+@contextlib.contextmanager
+def counting_together(settings: Settings) -> Iterator[None]:
+    """Give several processes what they need to keep one rate limit between them, if there is one."""
+    with contextlib.ExitStack() as stack:
+        if settings.rate_limit:
+            try:
+                stack.enter_context(shared_between_processes())
+            except OSError as error:
+                sys.exit(
+                    f"DIGITS_RATE_LIMIT needs shared memory for several processes ({error.strerror}); "
+                    "or say DIGITS_WORKERS=1."
+                )
+        yield
+
+
 def main() -> None:
     """Serve until told to stop."""
     settings = settings_from_environment()
@@ -55,6 +72,9 @@ def main() -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        # uvicorn would believe whatever runs on this machine about its clients.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
     )
     if settings.workers == 1:
         server = Server(config)
@@ -64,7 +84,8 @@ def main() -> None:
         failed = not server.started
     else:
         supervisor = Multiprocess(config, [config.bind_socket()])
-        supervisor.run()
+        with counting_together(settings):
+            supervisor.run()
         failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
     if failed:
         sys.exit(STARTUP_FAILURE)

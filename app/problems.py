@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from app import errors
 from app.documentation import reference
+from app.headers import GUARD
 from app.schemas import PlainError, Problem
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -28,6 +29,9 @@ PROBLEMS: Final[dict[type[errors.DigitsError], tuple[HTTPStatus, str]]] = {
     errors.TooManyPicturesError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_pictures"),
     errors.UnknownModelError: (HTTPStatus.NOT_FOUND, "unknown_model"),
     errors.OverloadedError: (HTTPStatus.SERVICE_UNAVAILABLE, "overloaded"),
+    errors.UnauthorizedError: (HTTPStatus.UNAUTHORIZED, "unauthorized"),
+    errors.UnknownHostError: (HTTPStatus.MISDIRECTED_REQUEST, "misdirected_request"),
+    errors.TooManyRequestsError: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests"),
 }
 """Status and stable code of every error a request can end with."""
 
@@ -92,6 +96,12 @@ def problem_documentation(
     }
 
 
+def door_documentation(path: str) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI description of the problems that a request to a path may end with before it gets to its route."""
+    kinds = (errors.UnauthorizedError, errors.UnknownHostError, errors.TooManyRequestsError)
+    return problem_documentation(*kinds, plain=_is_plain(path))
+
+
 def install(application: FastAPI) -> None:
     """Answer every error of the application with a problem, or as the protocol has it that the request speaks."""
     application.add_exception_handler(errors.DigitsError, _domain_error)
@@ -105,14 +115,21 @@ def domain_problem(error: errors.DigitsError) -> Response:
     return problem_response(*PROBLEMS[type(error)], str(error))
 
 
+def error_response(path: str, error: errors.DigitsError, headers: dict[str, str] | None = None) -> Response:
+    """The response that tells of an error of the table, as the protocol has it that is spoken at the path."""
+    return _response(path, *PROBLEMS[type(error)], str(error), headers)
+
+
+def _is_plain(path: str) -> bool:
+    return f"{path}/".startswith(_PLAIN_PATHS)
+
+
 def _problem(status: HTTPStatus, code: str, detail: str) -> Problem:
     return Problem(title=code.replace("_", " ").capitalize(), status=status, detail=detail, code=code)
 
 
-def _response(
-    request: Request, status: HTTPStatus, code: str, detail: str, headers: dict[str, str] | None = None
-) -> Response:
-    if not f"{request.url.path}/".startswith(_PLAIN_PATHS):
+def _response(path: str, status: HTTPStatus, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+    if not _is_plain(path):
         return problem_response(status, code, detail, headers)
     return Response(
         PlainError(error=detail).model_dump_json(),
@@ -124,7 +141,7 @@ def _response(
 
 async def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.DigitsError)
-    return _response(request, *PROBLEMS[type(error)], str(error))
+    return error_response(request.url.path, error)
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
@@ -132,7 +149,7 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     detail = "; ".join(
         f"{'.'.join(map(str, part['loc']))}: {_WANTED.get(part['type'], part['msg'])}" for part in error.errors()
     )
-    return _response(request, *_INVALID_REQUEST, detail)
+    return _response(request.url.path, *_INVALID_REQUEST, detail)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -140,7 +157,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code)
     code = status.name.lower()
     detail = f"{error.detail}. The routes are listed at /docs."
-    return _response(request, status, code, detail, dict(error.headers or {}))
+    return _response(request.url.path, status, code, detail, dict(error.headers or {}))
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
@@ -148,4 +165,5 @@ async def _unexpected_error(request: Request, error: Exception) -> Response:
         "unexpected error at %s", request.scope["route"].path if "route" in request.scope else "?", exc_info=error
     )
     detail = "The service failed to answer; the fault is its own and has been logged."
-    return _response(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)
+    # It is answered outside of everything that would add the headers.
+    return _response(request.url.path, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail, GUARD)

@@ -6,6 +6,7 @@ from typing import Final
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from app.headers import GUARD
 from app.problems import problem_response
 
 MAX_HEAD: Final = 64 * 1024
@@ -56,7 +57,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no request with a problem, and end the connection."""
-        problem = problem_response(HTTPStatus.BAD_REQUEST, "malformed_request", msg, {"Connection": "close"})
+        problem = problem_response(HTTPStatus.BAD_REQUEST, "malformed_request", msg, GUARD | {"Connection": "close"})
         head = [name + b": " + value + b"\r\n" for name, value in problem.raw_headers]
         self.transport.write(b"".join([STATUS_LINE[HTTPStatus.BAD_REQUEST], *head, b"\r\n", bytes(problem.body)]))
         self.transport.close()

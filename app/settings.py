@@ -1,14 +1,18 @@
 """Settings, from the environment: each field is the variable DIGITS_<FIELD>."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.contract import MAX_PIXELS
+from app.keys import parse_digest, read_digests
 from app.quota import usable_cores
+from app.rate import Rate
 
 ENVIRONMENT_PREFIX: Final = "DIGITS_"
 
@@ -16,6 +20,58 @@ PROJECT_FOLDER: Final = Path(__file__).parent.parent
 
 _CARRIED_MODEL: Final = Path(__file__).parent / "artifacts" / "default"
 """Where the model lies in an installed package; a checkout has no such folder."""
+
+
+_ORIGIN: Final = re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
+_HOST: Final = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\]")
+
+_UNSHOWN: Final = frozenset({"api_keys"})
+"""Settings whose values are not repeated in what is said about them."""
+
+_NO_RATE: Final = "none"
+
+
+def _words(value: Any) -> Any:
+    """The words of a text, between commas or spaces."""
+    if not isinstance(value, str):
+        return value
+    if not (words := tuple(value.replace(",", " ").split())):
+        # Perhaps what should have been filled in was not: better no service than one that is open by mistake.
+        raise ValueError("it names none; leave the variable out if that is what you want")
+    return words
+
+
+def _each(pattern: re.Pattern[str], advice: str) -> AfterValidator:
+    def check(words: tuple[str, ...]) -> tuple[str, ...]:
+        lowered = tuple(word.lower() for word in words)
+        if wrong := [word for word in lowered if not pattern.fullmatch(word)]:
+            raise ValueError(f"{wrong[0]} is {advice}")
+        return lowered
+
+    return AfterValidator(check)
+
+
+def _networks(words: tuple[str, ...]) -> tuple[str, ...]:
+    for word in words:
+        ip_network(word)
+    return words
+
+
+def _rate(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return None if value == _NO_RATE else Rate.parse(value)
+
+
+def _checked(read: Callable[[Any], object]) -> AfterValidator:
+    """Look whether something can be read, and keep it as it is."""
+
+    def check(value: Any) -> Any:
+        if value is not None:
+            read(value)
+        return value
+
+    return AfterValidator(check)
 
 
 class Settings(BaseSettings):
@@ -63,6 +119,65 @@ class Settings(BaseSettings):
             le=10_000,
         ),
     ] = 64
+    api_keys: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_words),
+        _checked(lambda hashes: list(map(parse_digest, hashes))),
+        Field(description="SHA-256 hashes of the API keys that open the service; probes are open without."),
+    ] = ()
+    api_keys_file: Annotated[
+        Path | None,
+        _checked(read_digests),
+        Field(description="A file with more such hashes, one a line."),
+    ] = None
+    rate_limit: Annotated[
+        Rate | None,
+        NoDecode,
+        BeforeValidator(_rate),
+        Field(description="Most requests of one key, or of one address, as `600/minute`; `none` for no limit."),
+    ] = None
+    cors_origins: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_words),
+        _each(_ORIGIN, "no origin; write https://example.org, or * for all"),
+        Field(description="Origins whose pages may ask the service; `*` for all."),
+    ] = ()
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_words),
+        _each(_HOST, "no host name; write example.org, without scheme or port, or *.example.org for all below"),
+        Field(description="Names by which the service may be asked; `*.` in front for all below."),
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_words),
+        AfterValidator(_networks),
+        Field(description="Addresses or networks of proxies that are believed about whom they ask for."),
+    ] = ()
+    hsts_seconds: Annotated[
+        int,
+        Field(
+            description="How long browsers shall use https only for this host; only behind TLS.", ge=0, le=63_072_000
+        ),
+    ] = 0
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether the service asks for API keys."""
+        return bool(self.api_keys) or self.api_keys_file is not None
+
+    def key_digests(self) -> tuple[bytes, ...]:
+        """The hashes of all keys, 32 bytes each.
+
+        Raises:
+            ValueError: the file with them has changed since the settings were read, and cannot be used any more.
+        """
+        from_file = () if self.api_keys_file is None else read_digests(self.api_keys_file)
+        return (*map(parse_digest, self.api_keys), *from_file)
 
 
 def complaints(error: ValidationError) -> Iterator[str]:
@@ -72,4 +187,6 @@ def complaints(error: ValidationError) -> Iterator[str]:
             # It follows from another mistake.
             continue
         variable = ENVIRONMENT_PREFIX + str(part["loc"][0]).upper()
-        yield f"{variable}={part['input']!r} is not usable: {part['msg']}."
+        # What stands where a hash should be may be a key.
+        shown = variable if part["loc"][0] in _UNSHOWN else f"{variable}={part['input']!r}"
+        yield f"{shown} is not usable: {part['msg'].removeprefix('Value error, ')}."

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from app import __version__
 from app.contract import INPUT_SHAPE, LABELS
-from app.documentation import BINARY, reference, request_body
+from app.documentation import BINARY, PUBLIC, reference, request_body
 from app.errors import InvalidRequestError
 from app.problems import problem_documentation
 from app.protocol_schemas import (
@@ -80,13 +80,13 @@ async def server() -> ServerMetadata:
     return ServerMetadata(name="digits", version=__version__, extensions=("binary_tensor_data",))
 
 
-@router.get("/health/live", summary="Whether the process answers")
+@router.get("/health/live", summary="Whether the process answers", **PUBLIC)
 async def live() -> Live:
     """As /health/live."""
     return Live()
 
 
-@router.get("/health/ready", summary="Whether pictures can be sent")
+@router.get("/health/ready", summary="Whether pictures can be sent", **PUBLIC)
 async def ready() -> Ready:
     """As /health/ready."""
     return Ready()
@@ -104,13 +104,13 @@ async def model_version(request: Request, name: Name, version: Version) -> Model
     return _metadata(served(request, name, version))
 
 
-@router.get(f"{MODEL}/ready", summary="Whether the model answers", responses=_NO_MODEL)
+@router.get(f"{MODEL}/ready", summary="Whether the model answers", responses=_NO_MODEL, **PUBLIC)
 async def model_ready(request: Request, name: Name) -> ModelReady:
     """It does."""
     return ModelReady(name=served(request, name).model_name.name)
 
 
-@router.get(f"{VERSION}/ready", summary="Whether a version of the model answers", responses=_NO_MODEL)
+@router.get(f"{VERSION}/ready", summary="Whether a version of the model answers", responses=_NO_MODEL, **PUBLIC)
 async def model_version_ready(request: Request, name: Name, version: Version) -> ModelReady:
     """It does."""
     return ModelReady(name=served(request, name, version).model_name.name)

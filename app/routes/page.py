@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
 from app.assets import Asset
+from app.headers import POLICY
 from app.pages import ABOUT_PATH, HOME_PATH, STATIC_PATH
 from app.routes.state import service_of
 
@@ -15,16 +16,12 @@ _METHODS: Final = ["GET", "HEAD"]
 
 SECURITY: Final = {
     # Scripts and styles come from this service's own files only; scripts may not write markup (trusted types).
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    POLICY: "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
-"""What a browser may do with a page."""
+"""What a browser may do with a page, beside what it may do with any answer."""
 
 _ASK_EACH_TIME: Final = "no-cache"
 _KEEP: Final = "public, max-age=31536000, immutable"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request, Response
 
-from app.documentation import reference, request_body
+from app.documentation import PUBLIC, reference, request_body
 from app.errors import InvalidRequestError
 from app.problems import problem_documentation
 from app.protocol_schemas import ModelStatus, ServedVersion, ServingColumns, ServingRows
@@ -44,13 +44,15 @@ class _Prediction(Asked):
     by_rows: bool
 
 
-@router.get("/{name}", summary="Whether the model answers", responses=_NO_MODEL)
+@router.get("/{name}", summary="Whether the model answers", responses=_NO_MODEL, **PUBLIC)
 async def status(request: Request, name: Name) -> ModelStatus:
     """Its versions: there is one."""
     return _status(served(request, name))
 
 
-@router.get("/{name}/versions/{version}", summary="Whether a version of the model answers", responses=_NO_MODEL)
+@router.get(
+    "/{name}/versions/{version}", summary="Whether a version of the model answers", responses=_NO_MODEL, **PUBLIC
+)
 async def version_status(request: Request, name: Name, version: Version) -> ModelStatus:
     """As without a version."""
     return _status(served(request, name, version))

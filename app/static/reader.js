@@ -1,5 +1,8 @@
 /** Asks the service. At most one request is under way: a newer picture takes the place of an older one. */
 
+/** What the service answers while it cannot read: it is busy, or has read too much for one client. */
+const BUSY = new Set([429, 503]);
+
 /** Most tries of one picture while the service says that it is busy. */
 const MOST_TRIES = 4;
 
@@ -91,7 +94,7 @@ export class Reader {
       }
       const problem = await problemOf(response);
       signal.throwIfAborted();
-      if (response.status !== 503 || tries === MOST_TRIES) throw problem;
+      if (!BUSY.has(response.status) || tries === MOST_TRIES) throw problem;
       const seconds = waitOf(response, tries);
       this.#report(tries, MOST_TRIES, seconds);
       await pause(seconds, signal);

@@ -27,12 +27,14 @@ const PROBLEMS = {
   damaged_picture: ["The picture is damaged", "It begins as a picture but does not end as one.", ["Save or download it again."]],
   missing_picture: ["The picture is empty", "The file has nothing in it.", ["Choose another one."]],
   overloaded: ["The service is busy", "Many people are reading digits just now.", ["Wait a moment, then try again."]],
+  too_many_requests: ["That was a lot", "You have asked as often as one may for now.", ["Wait a moment, then try again."]],
+  unauthorized: ["A key is needed", "This service reads only for those who have one.", ["Load the page again; the key is the password."]],
   offline: ["You are offline", "Your picture is kept here and will be read as soon as you are back.", []],
   unreachable: ["The service does not answer", "It may be restarting, or the connection is bad.", ["Try again in a moment."]],
 };
 
 /** Problems that may be gone after a while. */
-const PASSING = new Set(["overloaded", "offline", "unreachable", "internal_error"]);
+const PASSING = new Set(["overloaded", "too_many_requests", "offline", "unreachable", "internal_error"]);
 
 /**
  * Words for a problem.

@@ -14,6 +14,8 @@ from click.testing import CliRunner, Result
 
 from app import __version__, cli, client
 from app.console import MANY, Console, without_native_messages
+from app.keys import digest_of
+from app.settings import Settings
 from tests.app.test_client import ANSWER
 from tests.pictures import encode, seven
 
@@ -116,6 +118,7 @@ class TestExitCodes:
             (["a", "--resume", "--json", "-o", "-"], "--resume needs --output"),
             (["-", "-"], "name - once"),
             (["a", "--url", "nowhere"], "'nowhere' is not an address"),
+            (["a", "--url", "http://service", "--key", "no key"], "That is no API key"),
             (["a", "-o", "/missing/folder/x"], "cannot be written: No such file"),
         ],
     )
@@ -209,15 +212,17 @@ class TestService:
     def answers(self, monkeypatch: pytest.MonkeyPatch) -> list[httpx.Response]:
         """What a service answers in turn; then nobody is there."""
         answers: list[httpx.Response] = []
+        self.sent = sent = list[httpx.Request]()
 
         class Offline(client.Client):
-            def __init__(self, url: str, *, timeout: float) -> None:
-                def handle(_: httpx.Request) -> httpx.Response:
+            def __init__(self, url: str, *, key: str | None, timeout: float) -> None:
+                def handle(request: httpx.Request) -> httpx.Response:
+                    sent.append(request)
                     if not answers:
                         raise httpx.ConnectError("refused")
                     return answers.pop(0)
 
-                super().__init__(url, timeout=timeout, attempts=1, transport=httpx.MockTransport(handle))
+                super().__init__(url, key=key, timeout=timeout, attempts=1, transport=httpx.MockTransport(handle))
 
         monkeypatch.setattr(client, "Client", Offline)
         return answers
@@ -227,6 +232,16 @@ class TestService:
         answers.append(httpx.Response(200, json=ANSWER))
         result = run(folder / "a.png", "--url", "http://service", "--json")
         assert json.loads(result.stdout)["model"] == ANSWER["model"]
+
+    @pytest.mark.parametrize("way", ["option", "variable"])
+    def test_key(self, answers: list[httpx.Response], folder: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+        """A key goes to the service, from the option or from the environment, where other users do not see it."""
+        answers.append(httpx.Response(200, json=ANSWER))
+        if way == "variable":
+            monkeypatch.setenv("DIGITS_KEY", "a-key")
+        result = run(folder / "a.png", "--url", "http://service", *(["--key", "a-key"] if way == "option" else []))
+        assert result.exit_code == 0
+        assert self.sent[-1].headers["authorization"] == "Bearer a-key"
 
     def test_no_service_ends_the_run(self, answers: list[httpx.Response], folder: Path, tmp_path: Path) -> None:
         """What came before is kept, nothing is blamed on the pictures, and the sentence says how to go on."""
@@ -246,6 +261,19 @@ class TestService:
         result = run("a", "--url", "http://service")
         assert result.exit_code == 2
         assert "--url needs httpx. Install it with: pip install httpx tenacity" in result.stderr
+
+
+def test_new_key() -> None:
+    """A key and its hash, another pair each time; the hash is one that the service takes."""
+    results = [CliRunner().invoke(cli.commands, ["key"]) for _ in range(2)]
+    keys = []
+    for result in results:
+        assert result.exit_code == 0
+        (first, key), (second, written) = map(str.split, result.stdout.splitlines())
+        assert (first, second) == ("key", "hash")
+        assert Settings(api_keys=(written,)).key_digests() == (digest_of(key.encode()),)
+        keys.append(key)
+    assert len(set(keys)) == 2
 
 
 class Terminal(io.StringIO):

@@ -227,6 +227,39 @@ def test_addresses_that_are_none(url: str) -> None:
         Client(url)
 
 
+def test_key() -> None:
+    """Where there is a key it goes with every request, and nowhere without one."""
+    for key, sent in (("a-key_1", "Bearer a-key_1"), (None, None)):
+        service = InTurn(httpx.Response(200, json=ANSWER))
+        with client_of(service, key=key) as client:
+            client.read(b"x")
+        assert service.requests[0].headers.get("authorization") == sent
+
+
+@pytest.mark.parametrize("key", ["", " ", "a\nb", "a\r\nX-Other: b", "a ", "schlüssel"])
+def test_keys_that_are_none(key: str) -> None:
+    """They are told of before anything is sent, and not repeated."""
+    with pytest.raises(ValueError, match="That is no API key") as caught:
+        Client(key=key)
+    assert not key.strip() or key not in str(caught.value)
+
+
+def test_key_is_not_passed_on() -> None:
+    """A service that has moved does not take the key along to wherever it points."""
+    service = InTurn(httpx.Response(307, headers={"location": "http://elsewhere/"}))
+    with client_of(service, key="a-key") as client, pytest.raises(UnavailableError, match="has moved"):
+        client.read(b"x")
+    assert [request.url.host for request in service.requests] == ["service"]
+
+
+def test_wrong_key() -> None:
+    """It is told in the service's own words, once: another attempt would not help."""
+    service = InTurn(problem(401, "unauthorized"))
+    with client_of(service, key="a-key") as client, pytest.raises(UnavailableError, match="answers: What is wrong"):
+        client.read(b"x")
+    assert len(service.requests) == 1
+
+
 def test_default_address_is_that_of_make_serve() -> None:
     """The client and the service agree about it."""
     from app.settings import Settings

@@ -1,19 +1,24 @@
 """The entry point: settings, application and server are bound, and mistakes end in a sentence."""
 
+import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import anyio
 import pytest
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.config import STARTUP_FAILURE
 
 from app import main
 from app.protocol import HttpProtocol
 from app.settings import PROJECT_FOLDER
+from tests.app.service import request_scope
 
 
 def run_main(**settings: str) -> subprocess.CompletedProcess[str]:
@@ -140,7 +145,81 @@ class TestBinding:
         assert config.ws_protocol_class is None
 
 
+class TestProxies:
+    def seen(self, monkeypatch: pytest.MonkeyPatch, started: Started, host: str) -> tuple[str, str]:
+        """The client's address and the scheme that an application gets to see of a request that a proxy passed on."""
+        found = []
+
+        async def look(scope: Scope, _: Receive, __: Send) -> None:
+            found.append((scope["client"][0], scope["scheme"]))
+
+        monkeypatch.setattr(main, "application", lambda: look)
+        monkeypatch.setenv("DIGITS_WORKERS", "1")
+        main.main()
+        [(_, config)] = started.runs
+        config.load()
+        scope = request_scope("/", {"x-forwarded-for": "203.0.113.9, 192.0.2.7", "x-forwarded-proto": "https"})
+        scope["client"] = (host, 1)
+        anyio.run(config.loaded_app, scope, None, None)
+        return found[0]
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "10.0.0.1"])
+    def test_nobody_is_believed(self, started: Started, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+        """Unless it is set no proxy is trusted, not even on this machine, and whatever uvicorn's own variable says."""
+        monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+        assert self.seen(monkeypatch, started, host) == (host, "http")
+
+    @pytest.mark.parametrize(
+        ("host", "expected"),
+        [
+            ("10.0.0.1", ("192.0.2.7", "https")),
+            ("127.0.0.1", ("192.0.2.7", "https")),
+            ("11.0.0.1", ("11.0.0.1", "http")),
+        ],
+    )
+    def test_those_that_are_set(
+        self, started: Started, monkeypatch: pytest.MonkeyPatch, host: str, expected: tuple[str, str]
+    ) -> None:
+        """Proxies that are named are believed about their own clients; all others are not."""
+        monkeypatch.setenv("DIGITS_TRUSTED_PROXIES", "10.0.0.0/8 127.0.0.1")
+        assert self.seen(monkeypatch, started, host) == expected
+
+
 class TestProcesses:
+    @pytest.mark.parametrize(
+        ("rate", "workers", "together"), [("9/hour", "2", True), ("9/hour", "1", False), ("none", "2", False)]
+    )
+    def test_several_keep_one_rate_limit(
+        self, started: Started, monkeypatch: pytest.MonkeyPatch, rate: str, workers: str, *, together: bool
+    ) -> None:
+        """Processes count together where there are several and a limit; the memory is theirs while they run."""
+        shared = []
+
+        @contextlib.contextmanager
+        def share() -> Iterator[None]:
+            shared.append(len(started.runs))
+            yield
+            shared.append(len(started.runs))
+
+        monkeypatch.setattr(main, "shared_between_processes", share)
+        monkeypatch.setenv("DIGITS_RATE_LIMIT", rate)
+        monkeypatch.setenv("DIGITS_WORKERS", workers)
+        main.main()
+        assert shared == ([0, 1] if together else [])
+
+    def test_no_shared_memory(self, started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where the system has none for a rate limit, a sentence says what to do."""
+
+        def fail() -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(main, "shared_between_processes", fail)
+        monkeypatch.setenv("DIGITS_RATE_LIMIT", "9/hour")
+        monkeypatch.setenv("DIGITS_WORKERS", "2")
+        with pytest.raises(SystemExit, match=r"No space left on device.*DIGITS_WORKERS=1"):
+            main.main()
+        assert started.runs == []
+
     @pytest.mark.parametrize(("workers", "kind"), [("1", "server"), ("2", "supervisor"), ("5", "supervisor")])
     def test_kinds(self, started: Started, monkeypatch: pytest.MonkeyPatch, workers: str, kind: str) -> None:
         """One process serves by itself, several have one that watches over them."""

@@ -81,7 +81,7 @@ class TestTable:
     def test_every_error_of_a_request_has_a_row(self) -> None:
         """Whatever a request can end with is in the table; what only start-up can end with is not."""
         expected = leaves(errors.PictureError) | leaves(errors.UploadError)
-        expected |= {errors.OverloadedError, errors.UnknownModelError}
+        expected |= leaves(errors.DoorError) | {errors.OverloadedError, errors.UnknownModelError}
         assert set(PROBLEMS) == expected
 
     def test_codes_are_unique(self) -> None:
@@ -105,6 +105,9 @@ class TestTable:
             "too_many_pictures": 413,
             "unknown_model": 404,
             "overloaded": 503,
+            "unauthorized": 401,
+            "misdirected_request": 421,
+            "too_many_requests": 429,
         }
 
 

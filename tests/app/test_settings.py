@@ -1,13 +1,18 @@
 """Settings come from the environment and are checked."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from app import settings as module
-from app.settings import ENVIRONMENT_PREFIX, PROJECT_FOLDER, Settings
+from app.keys import digest_of
+from app.rate import Rate
+from app.settings import ENVIRONMENT_PREFIX, PROJECT_FOLDER, Settings, complaints
+
+HASH = digest_of(b"key").hex()
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +30,10 @@ def test_defaults() -> None:
     assert settings.workers >= 1
     assert settings.pool_threads >= 1
     assert settings.pool_capacity == 64
+    assert not settings.has_keys
+    assert settings.rate_limit is None
+    assert settings.cors_origins == settings.allowed_hosts == settings.trusted_proxies == ()
+    assert settings.hsts_seconds == 0
 
 
 @pytest.mark.parametrize(
@@ -40,6 +49,19 @@ def test_defaults() -> None:
         ("workers", "2", 2),
         ("pool_threads", "3", 3),
         ("pool_capacity", "1", 1),
+        ("api_keys", HASH, (HASH,)),
+        ("api_keys", f"{HASH}, {HASH.upper()} {HASH}", (HASH, HASH.upper(), HASH)),
+        ("rate_limit", "600/minute", Rate(600, 60)),
+        ("rate_limit", "none", None),
+        ("cors_origins", "*", ("*",)),
+        ("cors_origins", "https://Example.org,http://[::1]:8000", ("https://example.org", "http://[::1]:8000")),
+        (
+            "allowed_hosts",
+            "Example.org *.example.com [::1] 192.0.2.1",
+            ("example.org", "*.example.com", "[::1]", "192.0.2.1"),
+        ),
+        ("trusted_proxies", "192.0.2.1 10.0.0.0/8,::1", ("192.0.2.1", "10.0.0.0/8", "::1")),
+        ("hsts_seconds", "31536000", 31_536_000),
     ],
 )
 def test_every_field_is_a_variable(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
@@ -62,6 +84,13 @@ def test_every_field_is_tested_and_explained() -> None:
         "workers",
         "pool_threads",
         "pool_capacity",
+        "api_keys",
+        "api_keys_file",
+        "rate_limit",
+        "cors_origins",
+        "allowed_hosts",
+        "trusted_proxies",
+        "hsts_seconds",
     }
     assert all(field.description for field in Settings.model_fields.values())
 
@@ -84,6 +113,29 @@ def test_every_field_is_tested_and_explained() -> None:
         ("pool_threads", "0"),
         ("pool_capacity", "0"),
         ("pool_capacity", ""),
+        ("api_keys", ""),
+        ("api_keys", " , "),
+        ("api_keys", "a key instead of its hash"),
+        ("api_keys", f"{HASH} {HASH[1:]}"),
+        ("api_keys_file", "/missing"),
+        ("api_keys_file", ""),
+        ("rate_limit", ""),
+        ("rate_limit", "600"),
+        ("rate_limit", "0/minute"),
+        ("cors_origins", ""),
+        ("cors_origins", "example.org"),
+        ("cors_origins", "https://example.org/"),
+        ("cors_origins", "https://*.example.org"),
+        ("allowed_hosts", ""),
+        ("allowed_hosts", "*"),
+        ("allowed_hosts", "https://example.org"),
+        ("allowed_hosts", "example.org:8000"),
+        ("trusted_proxies", ""),
+        ("trusted_proxies", "*"),
+        ("trusted_proxies", "proxy.example.org"),
+        ("trusted_proxies", "10.0.0.1/8"),
+        ("hsts_seconds", "-1"),
+        ("hsts_seconds", "63072001"),
     ],
 )
 def test_values_out_of_bounds(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
@@ -128,3 +180,37 @@ def test_settings_do_not_change() -> None:
     settings = Settings()
     with pytest.raises(ValidationError, match="frozen"):
         settings.port = 1  # type: ignore[misc]  # what the test is about
+
+
+def test_keys_of_both_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The hashes of the variable and those of the file are one set."""
+    path = tmp_path / "keys"
+    path.write_text(digest_of(b"other").hex())
+    monkeypatch.setenv("DIGITS_API_KEYS", HASH)
+    monkeypatch.setenv("DIGITS_API_KEYS_FILE", str(path))
+    assert Settings().has_keys
+    assert Settings().key_digests() == (digest_of(b"key"), digest_of(b"other"))
+    monkeypatch.delenv("DIGITS_API_KEYS")
+    assert Settings().has_keys
+    assert Settings().key_digests() == (digest_of(b"other"),)
+
+
+def test_key_in_place_of_its_hash_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said about a bad setting goes to the log, where no key belongs."""
+    monkeypatch.setenv("DIGITS_API_KEYS", "the-secret-key")
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    [sentence] = complaints(caught.value)
+    assert sentence.startswith("DIGITS_API_KEYS is not usable: ")
+    assert "`digits key`" in sentence
+    assert "secret" not in sentence
+
+
+def test_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container listens to everybody, as an unprivileged user."""
+    written = (PROJECT_FOLDER / "Dockerfile").read_text()
+    for name, value in re.findall(r"\b(DIGITS_\w+)=(\S+)", written):
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert settings.host == "0.0.0.0"  # noqa: S104  # what containers listen on
+    assert "\nUSER 10001:10001\n" in written.partition(" AS service\n")[2]

@@ -28,6 +28,7 @@ from app.loading import Model
 from app.problems import MEDIA_TYPE
 from app.settings import Settings
 from tests import pictures
+from tests.app.service import serving
 from tests.contract.document import current
 
 EXAMPLES: Final = 30
@@ -175,6 +176,32 @@ def test_other_models(operations: dict[str, Operation], label: str) -> None:
 def test_requests_as_described(operations: dict[str, Operation], label: str) -> None:
     """Requests that fit the document are answered as it says."""
     keeps_its_promise(operations[label], GenerationMode.POSITIVE)
+
+
+@pytest.mark.parametrize(
+    ("doors", "status"),
+    [
+        ({"api_keys": ("0" * 64,)}, HTTPStatus.UNAUTHORIZED),
+        ({"rate_limit": "1/hour"}, HTTPStatus.TOO_MANY_REQUESTS),
+        ({"allowed_hosts": ("elsewhere",)}, HTTPStatus.MISDIRECTED_REQUEST),
+    ],
+)
+def test_doors(operations: dict[str, Operation], tiny_model: Model, doors: dict[str, Any], status: HTTPStatus) -> None:
+    """Whoever is turned away is answered as documented, at every operation but those open to everybody."""
+    names = {"name": tiny_model.metadata.name, "version": tiny_model.metadata.version}
+    opened = set()
+    with serving(create_app(Settings.model_validate(doors), load=lambda _: tiny_model)) as client:
+        client.get("/model")  # the one request of an hour
+        for label, operation in operations.items():
+            method, path = label.split()
+            response = client.request(method, path.format(**names))
+            operation.Case(path_parameters=names).validate_response(response, checks=CHECKS)
+            if response.status_code == HTTPStatus.OK:
+                opened.add(label)
+            else:
+                assert response.status_code == status
+    assert opened == {label for label, operation in OPERATIONS.items() if operation.get("security") == []}
+    assert {"GET /health/live", "GET /v2/health/ready", "GET /v1/models/{name}"} <= opened
 
 
 @pytest.mark.parametrize("label", TAKING_A_BODY)

@@ -18,6 +18,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, BrowserType, Locator, Page, Request, Route, expect, sync_playwright
 
+from app.keys import digest_of, new_key
 from app.settings import PROJECT_FOLDER
 from tests.pictures import FORMATS, encode, png_claiming
 from tests.system.conftest import Server, serve
@@ -489,6 +490,54 @@ class TestErrors:
         visit.expect_headline("That did not work")
         expect(visit.part("sentence")).to_have_text("The service failed to answer.")
         expect(visit.part("again")).to_be_visible()
+
+    @pytest.mark.parametrize(
+        ("status", "code", "headline", "tries"),
+        [(429, "too_many_requests", "That was a lot", 4), (401, "unauthorized", "A key is needed", 1)],
+    )
+    def test_turned_away(self, visit: Visit, status: int, code: str, headline: str, tries: int) -> None:
+        """Who has asked too much is served after a wait; a key that is no longer known is asked for, once."""
+        seen: list[Route] = []
+
+        def refuse(route: Route) -> None:
+            seen.append(route)
+            problem = {"code": code, "detail": "You are turned away."}
+            route.fulfill(status=status, headers={"Retry-After": "1"}, body=json.dumps(problem))
+
+        visit.page.route("**/predict*", refuse)
+        visit.choose("digit.png", encode(sheet(DIGITS[6]), "PNG"))
+        visit.expect_headline(headline)
+        assert len(seen) == tries
+
+
+class TestKey:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def closed() -> Iterator[tuple[Server, str]]:
+        """A service with a key, and the key."""
+        key = new_key()
+        with serve(DIGITS_API_KEYS=digest_of(key.encode()).hex(), DIGITS_WORKERS=1) as running:
+            yield running, key
+
+    def test_browser_asks_for_it(self, browser: Browser, closed: tuple[Server, str]) -> None:
+        """Given to the browser once, as a password, the key opens the page and all that it asks for, the camera too."""
+        server, key = closed
+        with visiting(browser, server, http_credentials={"username": "", "password": key}) as visit:
+            visit.draw(DIGITS[4])
+            visit.expect_digit(4)
+            visit.part("open-camera").click()
+            expect(visit.part("shutter")).to_be_enabled()
+
+    def test_wrong_one(self, browser: Browser, closed: tuple[Server, str]) -> None:
+        """Another password shows nothing of the page."""
+        server, _ = closed
+        context = browser.new_context(http_credentials={"username": "", "password": "another"})
+        page = context.new_page()
+        answer = page.goto(server.url)
+        assert answer is not None
+        assert answer.status == 401
+        assert page.locator("#drawing").count() == 0
+        context.close()
 
 
 def busy(route: Route, seconds: int = 1) -> None:
