@@ -6,6 +6,7 @@ SHELL := /bin/bash
 HOST ?= 127.0.0.1
 PORT ?= 8000
 RECIPE ?= default
+FUZZ_SECONDS ?= 3600
 PYTHON ?= python3
 
 SERVE := .venv/serve/bin
@@ -14,7 +15,7 @@ DEV := .venv/dev/bin
 SERVE_READY := .venv/serve/.ready
 DEV_READY := .venv/dev/.ready
 
-.PHONY: help serve train evaluate compare compile test bench audit check format openapi lock docker docker-train clean
+.PHONY: help serve train evaluate compare compile test fuzz bench audit check format openapi lock docker docker-train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -36,6 +37,9 @@ compile: $(DEV_READY) ## publish a saved Keras model of your own with its compil
 
 test: $(DEV_READY) ## run the tests
 	$(DEV)/python -m pytest $(ARGS)
+
+fuzz: $(DEV_READY) ## feed broken pictures, bodies and requests to everything that reads them (FUZZ_SECONDS=3600, ONLY="png http")
+	$(DEV)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(if $(ONLY),--only $(ONLY))
 
 bench: $(DEV_READY) $(SERVE_READY) ## compare with other ways to serve the model; takes a quarter of an hour (QUICK=1, ONLY=litserve,ceiling)
 	$(DEV)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))

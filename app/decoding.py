@@ -12,7 +12,10 @@ import pi_heif
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from app.containers import stripped
+from app.contract import MAX_PIXELS
 from app.errors import DamagedPictureError, TooManyPixelsError, UnsupportedFormatError
+from app.items import coded_pixels
 
 GreyPixels = npt.NDArray[np.uint8]
 Samples = npt.NDArray[Any]
@@ -35,6 +38,7 @@ _DAMAGE: Final = (
     TypeError,
     RuntimeError,
     ArithmeticError,
+    AssertionError,
     MemoryError,
 )
 """What Pillow's decoders raise on broken files, besides UnidentifiedImageError (an OSError)."""
@@ -47,8 +51,23 @@ _TILE_TAGS: Final = (322, 323)
 _MAGIC_LENGTH: Final = 16
 """Bytes by which Pillow tells formats apart."""
 
-_MULTI_PICTURE_JPEG: Final = "MPO"
-"""What Pillow calls a JPEG that carries more pictures behind the first, as many phones write it."""
+_LONGEST_SIDE: Final = 65_535
+"""In pixels, as JPEG has it; Pillow keeps an address for each row."""
+
+_USUAL_BITS: Final = 32
+"""Of a TIFF's pixel; those with more are demanding too."""
+
+_BITS_TAG: Final = 258
+_SAMPLES_TAG: Final = 277
+
+_RUN_LENGTHS: Final = (1, 2)
+"""BMP's compressions that Pillow undoes in Python."""
+
+_MOST_RUN_LENGTH_PIXELS: Final = 2**20
+"""Of a BMP with such a compression."""
+
+_DEMANDING: Final = frozenset({"WEBP", "AVIF", "I", "F"})
+"""Formats and modes whose decoding takes 16 bytes a pixel where others take 8: half of MAX_PIXELS at most."""
 
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -72,7 +91,7 @@ _LARGEST_SAMPLE: Final = 1e30
 
 _SIDEWAYS: Final = {_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)}
 
-pi_heif.register_heif_opener(thumbnails=False)
+pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +132,10 @@ def open_upload(body: bytes, max_pixels: int) -> Upload:
         DamagedPictureError: the header is broken.
     """
     try:
-        image = Image.open(io.BytesIO(body), formats=FORMATS)
+        # A picture and its transparency are coded one by one.
+        if coded_pixels(body) > 2 * max_pixels:
+            raise TooManyPixelsError(_too_many_pixels(max_pixels))
+        image = Image.open(io.BytesIO(stripped(body)), formats=FORMATS)
     except UnidentifiedImageError as error:
         if _begins_as_picture(body):
             raise DamagedPictureError(_DAMAGED_HEADER) from error
@@ -123,15 +145,8 @@ def open_upload(body: bytes, max_pixels: int) -> Upload:
         raise TooManyPixelsError(_too_many_pixels(max_pixels)) from error
     except _DAMAGE as error:
         raise DamagedPictureError(_DAMAGED_HEADER) from error
-    if max(image.width * image.height, _tile_pixels(image)) > max_pixels:
-        raise TooManyPixelsError(_too_many_pixels(max_pixels))
-    image_format = image.format or ""
-    return Upload(
-        image=image,
-        format="JPEG" if image_format == _MULTI_PICTURE_JPEG else image_format,
-        width=image.width,
-        height=image.height,
-    )
+    _check_size(image, body, max_pixels)
+    return Upload(image=image, format=image.format or "", width=image.width, height=image.height)
 
 
 def decode(upload: Upload) -> Picture:
@@ -165,12 +180,34 @@ def decode(upload: Upload) -> Picture:
     )
 
 
+def _check_size(image: Image.Image, body: bytes, max_pixels: int) -> None:
+    """Refuse what would take too much memory or time to decode."""
+    if {image.format, image.mode} & _DEMANDING or _bits_per_pixel(image) > _USUAL_BITS:
+        max_pixels = min(max_pixels, MAX_PIXELS // 2)
+    if image.format == "BMP" and image.info["compression"] in _RUN_LENGTHS:
+        max_pixels = min(max_pixels, _MOST_RUN_LENGTH_PIXELS)
+        # A run of one pixel takes two bytes, the end of a row two more, and palettes end at a kilobyte.
+        if len(body) > 2 * image.width * image.height + 2 * image.height + 2048:
+            raise DamagedPictureError(_DAMAGED_HEADER)
+    if max(image.width * image.height, _tile_pixels(image)) > max_pixels:
+        raise TooManyPixelsError(_too_many_pixels(max_pixels))
+    if max(image.size) > _LONGEST_SIDE:
+        raise TooManyPixelsError(f"The picture is longer than {_LONGEST_SIDE:,} pixels. Send a part of it.")
+
+
 def _tile_pixels(image: Image.Image) -> int:
     """Pixels of a TIFF's tile: a small picture may be cut from a huge one."""
     if not isinstance(image, TiffImageFile):
         return 0
     width, height = (image.tag_v2.get(tag, 0) for tag in _TILE_TAGS)
     return int(width) * int(height)
+
+
+def _bits_per_pixel(image: Image.Image) -> int:
+    if not isinstance(image, TiffImageFile):
+        return 0
+    bits = image.tag_v2.get(_BITS_TAG, (1,))
+    return int(sum(bits)) * (int(image.tag_v2.get(_SAMPLES_TAG, 1)) if len(bits) == 1 else 1)
 
 
 def _begins_as_picture(body: bytes) -> bool:

@@ -1,18 +1,23 @@
 """Quick pictures at once, slow ones in a bounded pool that refuses what does not fit and recovers."""
 
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
+from types import FrameType
 
 import anyio
 import anyio.lowlevel
 import pytest
 from PIL import Image
 
-from app.admission import QUICK_FORMATS, QUICK_PIXELS, Pool, is_quick
-from app.decoding import FORMATS, open_upload
-from app.errors import OverloadedError
-from tests import pictures
+from app.admission import QUICK_BYTES, QUICK_FORMATS, QUICK_PIXELS, Pool, is_quick
+from app.decoding import FORMATS, decode, open_upload
+from app.errors import DamagedPictureError, OverloadedError
+from tests import hostile, pictures
+
+MOST_STEPS = 12_000
+"""Calls of functions that reading a small file may take before anything is classified; a usual one takes about 250."""
 
 PATIENCE = 30.0
 """Seconds after which a thread that is not released gives up, so that a failing test ends."""
@@ -33,6 +38,28 @@ class TestQuickPictures:
         slow = open_upload(pictures.encode(Image.new("L", (side, side + 1)), "PNG"), 10**6)
         assert is_quick(quick)
         assert not is_quick(slow)
+
+    @pytest.mark.parametrize("name", hostile.QUICK)
+    def test_costly_ones(self, name: str) -> None:
+        """However a small file is filled up, what is read at once takes a bounded number of steps."""
+        body = hostile.QUICK[name]()
+        assert len(body) <= QUICK_BYTES
+        steps = 0
+
+        def count(_: FrameType, event: str, __: object) -> None:
+            nonlocal steps
+            steps += event in {"call", "c_call"}
+
+        sys.setprofile(count)
+        try:
+            upload = open_upload(body, QUICK_PIXELS)
+            if is_quick(upload):
+                decode(upload)
+        except DamagedPictureError:
+            pass
+        finally:
+            sys.setprofile(None)
+        assert steps <= MOST_STEPS
 
 
 class Gate:

@@ -440,6 +440,12 @@ class TestDamage:
         with pytest.raises(DamagedPictureError, match="Save the picture again"):
             picture_of(header)
 
+    def test_palette_that_is_missing(self) -> None:
+        """A picture of a palette's colours without the palette is called damaged."""
+        body = pictures.encode(pictures.seven().convert("P"), "PNG")
+        with pytest.raises(DamagedPictureError):
+            picture_of(body.replace(b"PLTE", b"PLTA"))
+
     @tolerates_pillows_warnings
     @given(st.binary(max_size=400))
     def test_any_bytes(self, body: bytes) -> None:

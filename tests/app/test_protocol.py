@@ -355,3 +355,119 @@ class TestHeads:
         chunks = [b"1\r\n7\r\n" * (count // 8)] * 8
         head = request(headers="Transfer-Encoding: chunked\r\n")
         assert connection.ask(head, *chunks, b"0\r\n\r\n")["body"] == "7" * (count // 8 * 8)
+
+    def test_many_headers(self, connection: Connection) -> None:
+        """Thousands of short headers count as what they are: bytes of one head."""
+        connection.send(b"GET / HTTP/1.1\r\n" + b"a:b\r\n" * (MAX_HEAD // 5))
+        assert f"{MAX_HEAD:,} bytes" in assert_problem(connection)
+
+
+SECOND = b"GET /second HTTP/1.1\r\n\r\n"
+CHUNKED = "Transfer-Encoding: chunked\r\n"
+SEVEN = b"5\r\nseven\r\n0\r\n\r\n"
+
+
+class TestSmuggling:
+    """Whoever stands in front must not see other requests in the same bytes: what has two readings has none here."""
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            "Content-Length: 5\r\nContent-Length: 5\r\n",
+            "Content-Length: 5\r\nContent-Length: 6\r\n",
+            "Content-Length: 5, 5\r\n",
+            "Content-Length: 5 6\r\n",
+            "Content-Length: +5\r\n",
+            "Content-Length: -5\r\n",
+            "Content-Length: 0x5\r\n",
+            "Content-Length:\r\n",
+            "Content-Length: 99999999999999999999\r\n",
+            "Content-Length : 5\r\n",
+            " Content-Length: 5\r\n",
+            "Content Length: 5\r\n",
+            "Content-Length\0: 5\r\n",
+            ": 5\r\n",
+            "X: a\r\n Content-Length: 5\r\n",
+            "X: a\nContent-Length: 5\r\n",
+            "X: a\rContent-Length: 5\r\n",
+            "Content-Length: 5\r\n\n",
+        ],
+    )
+    def test_lengths(self, connection: Connection, headers: str) -> None:
+        """A length that is repeated, no plain number, folded, or behind half a line end is refused."""
+        connection.send(f"POST / HTTP/1.1\r\n{headers}\r\n".encode() + b"seven" + SECOND)
+        assert_problem(connection)
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            f"{CHUNKED}Content-Length: 4\r\n",
+            f"Content-Length: 4\r\n{CHUNKED}",
+            f"{CHUNKED}{CHUNKED}",
+            f"{CHUNKED}Transfer-Encoding: identity\r\n",
+            "Transfer-Encoding: xchunked\r\n",
+            "Transfer-Encoding: identity\r\n",
+            "Transfer-Encoding: chunked, identity\r\n",
+            "Transfer-Encoding:\x0bchunked\r\n",
+            "Transfer-Encoding : chunked\r\n",
+            "Transfer-Encoding:\r\n chunked\r\n",
+            'Transfer-Encoding: "chunked"\r\n',
+        ],
+    )
+    def test_encodings(self, connection: Connection, headers: str) -> None:
+        """An encoding beside a length, twice, unknown or disguised is refused."""
+        connection.send(f"POST / HTTP/1.1\r\n{headers}\r\n".encode() + SEVEN + SECOND)
+        assert_problem(connection)
+
+    @pytest.mark.parametrize(
+        "chunks",
+        [
+            b"5 \r\nseven\r\n",
+            b" 5\r\nseven\r\n",
+            b"0x5\r\nseven\r\n",
+            b"+5\r\nseven\r\n",
+            b"-5\r\nseven\r\n",
+            b"10000000000000005\r\nseven\r\n",
+            b"5\nseven\r\n",
+            b"5\r\nseven\n",
+            b"5\r\nseven",
+            b"3\r\nseven\r\n",
+            b"\r\nseven\r\n",
+            b"5;a\nb\r\nseven\r\n",
+            b"5;a\rb\r\nseven\r\n",
+        ],
+    )
+    def test_chunks(self, connection: Connection, chunks: bytes) -> None:
+        """A chunk whose size is no plain number, or whose end is not where that says, is refused."""
+        connection.send(request(headers=CHUNKED) + chunks + b"0\r\n\r\n" + SECOND)
+        assert_problem(connection)
+
+    def test_length_in_a_trailer(self, connection: Connection) -> None:
+        """A length behind a chunked body is refused too."""
+        connection.send(request(headers=CHUNKED) + b"5\r\nseven\r\n0\r\nContent-Length: 30\r\n\r\n" + SECOND)
+        assert_problem(connection)
+
+    def test_line_ends(self, connection: Connection) -> None:
+        """Lines end with CR LF and nothing else."""
+        connection.send(b"POST / HTTP/1.1\nContent-Length: 5\n\nseven" + SECOND)
+        assert_problem(connection)
+
+    @pytest.mark.parametrize("path", [b"/\x01", b"/\0", b"/\x7f", b"/\xff", b"/a b", b"/\t"])
+    def test_paths(self, connection: Connection, path: bytes) -> None:
+        """A path with a control character, a space, or anything beyond ASCII is refused."""
+        connection.send(b"GET " + path + b" HTTP/1.1\r\n\r\n" + SECOND)
+        assert_problem(connection)
+
+    @pytest.mark.parametrize(
+        ("start", "headers", "body"),
+        [
+            ("GET / HTTP/1.1", "Content-Length: 5\r\n", b"seven"),
+            ("POST / HTTP/1.1", "Content-Length: 5 \r\n", b"seven"),
+            ("POST / HTTP/1.1", "transfer-encoding: CHUNKED\r\n", SEVEN),
+            ("POST / HTTP/1.1", "Transfer-Encoding: gzip, chunked\r\n", SEVEN),
+        ],
+    )
+    def test_unusual_but_clear(self, connection: Connection, start: str, headers: str, body: bytes) -> None:
+        """What has one reading is read, and the next request begins behind it."""
+        assert connection.ask(request(start, headers) + body)["body"] == "seven"
+        assert connection.ask(SECOND)["path"] == "/second"
