@@ -53,16 +53,16 @@ def banded_ground(grey: Grey) -> npt.NDArray[np.float32] | None:
 
 def _across(grey: Grey) -> npt.NDArray[np.float32] | None:
     """The ground of each column of a picture in upright bands, float32 (width,)."""
+    if max(_spread(grey[0]), _spread(grey[-1])) < LEAST_STEP:
+        return None
     first, last = grey[0].astype(np.float32), grey[-1].astype(np.float32)
     alike = np.abs(first - last) <= EVEN
-    if max(_spread(first), _spread(last)) < LEAST_STEP or alike.mean() < UNBLOCKED_SHARE:
+    if alike.mean() < UNBLOCKED_SHARE:
         return None
     known = np.flatnonzero(alike)
     levels = ((first + last) / 2)[known]
     breaks = np.flatnonzero(np.abs(np.diff(levels)) >= LEAST_STEP) + 1
-    if not 1 <= len(breaks) < MOST_BANDS:
-        return None
-    if (known[breaks] - known[breaks - 1]).max() > SHARP:
+    if not 1 <= len(breaks) < MOST_BANDS or (known[breaks] - known[breaks - 1]).max() > SHARP:
         return None
     grounds = [np.float32(np.median(part)) for part in np.split(levels, breaks)]
     edges = [0, *known[breaks].tolist(), grey.shape[1]]
@@ -74,7 +74,7 @@ def _across(grey: Grey) -> npt.NDArray[np.float32] | None:
     return ground if _are_ground(grey, grounds, edges) else None
 
 
-def _spread(line: npt.NDArray[np.float32]) -> float:
+def _spread(line: Grey) -> float:
     """From the darkest to the brightest pixel, in grey levels."""
     darkest, brightest, _, _ = cv2.minMaxLoc(line)
     return brightest - darkest

@@ -280,6 +280,8 @@ def _reduced(image: Image.Image) -> Image.Image:
 
 def _grey(image: Image.Image) -> Image.Image:
     """Luma, or where it shows next to nothing the one colour that shows more: red ink on brown paper, say."""
+    if image.mode == "L":
+        return image
     luma = image.convert("L")
     if image.mode != "RGB":
         return luma

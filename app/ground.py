@@ -1,6 +1,7 @@
 """What lies under the ink: estimates of a picture's ground, from the simplest to the most supple."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeVar
 
 import cv2
@@ -19,6 +20,7 @@ Level = npt.NDArray[np.float32]
 Sample = TypeVar("Sample", bound=np.generic)
 
 Coordinates = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
 
 FRAME_PERCENTILE: Final = 70.0
 """Share of the picture's frame that must follow a smooth surface; ink and edges may take the rest."""
@@ -53,6 +55,12 @@ FULL_INK_SMALL: Final = 0.45
 GROUND_WINDOW: Final = 0.3
 """Window of the ground estimate, as a share of the shorter side: wider than strokes, narrower than shadows."""
 
+_RIDGE: Final = 1e-6 * np.eye(6)
+"""Added to the normal equations, so that few samples have one solution too."""
+
+_KNOWN_SHAPES: Final = 8
+"""Who sends many pictures sends them in few sizes: for so many of them, what depends on the size alone is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surface:
@@ -66,47 +74,67 @@ class Surface:
 
 def smooth_ground(grey: Grey) -> tuple[Level, float]:
     """A quadratic surface through the picture's frame, which is mostly ground, and how far the frame leaves it."""
-    height, width = grey.shape
-    band = max(1, min(height, width) // 16)
-    frame = np.zeros(grey.shape, bool)
-    frame[:band], frame[-band:], frame[:, :band], frame[:, -band:] = True, True, True, True
-    rows, columns = np.nonzero(frame)
-    stride = max(1, len(rows) // 512)
-    rows, columns = rows[::stride], columns[::stride]
-    surface = fit_surface(
-        rows / max(height - 1, 1), columns / max(width - 1, 1), grey[rows, columns].astype(np.float64), grey.shape
-    )
+    rows, columns, basis = _frame_samples(grey.shape)
+    surface = fit_surface(basis, grey[rows, columns].astype(np.float64), grey.shape)
     return surface.picture, percentile(surface.rest, FRAME_PERCENTILE)
 
 
-def fit_surface(rows: Coordinates, columns: Coordinates, values: Coordinates, shape: tuple[int, int]) -> Surface:
+def fit_surface(basis: Coordinates, values: Coordinates, shape: tuple[int, int]) -> Surface:
     """A quadratic surface through samples of a picture, most of them ground.
 
     Iteratively reweighted least squares with Cauchy's weights, so that ink among the samples counts little.
 
     Args:
-        rows: of the samples, float64 (n,), 0 at the top edge to 1 at the bottom one.
-        columns: the same from left to right.
-        values: the samples, grey levels.
+        basis: `quadratic_basis` of the samples.
+        values: the samples, grey levels, float64 (n,).
         shape: height and width of the surface, in pixels.
     """
     if values.min() == values.max():
         return Surface(np.full((1, 1), values[0], np.float32), np.zeros_like(values))
-    basis = _quadratic(columns, rows)
     fit: npt.NDArray[np.float64] = np.zeros(basis.shape[1])
     fit[0] = percentile(values, 50.0)
     for _ in range(4):
         residual = values - basis @ fit
         weights = 1.0 / (1.0 + (residual / (2.0 * max(robust_deviation(residual), 1.0))) ** 2)
-        weighted = basis * weights[:, None]
-        normal = weighted.T @ basis + 1e-6 * np.eye(len(fit))
-        fit = np.asarray(np.linalg.solve(normal, weighted.T @ values), np.float64)
+        weighted = basis.T * weights
+        # OpenCV's solver: with six unknowns the checks around LAPACK's take longer than the work.
+        _, solved = cv2.solve(weighted @ basis + _RIDGE, (weighted @ values)[:, None], flags=cv2.DECOMP_CHOLESKY)
+        fit = np.asarray(solved, np.float64)[:, 0]
     constant, x1, y1, x2, xy, y2 = fit.astype(np.float32)
-    height, width = shape
-    x = np.linspace(0.0, 1.0, width, dtype=np.float32)[None, :]
-    y = np.linspace(0.0, 1.0, height, dtype=np.float32)[:, None]
+    x, y = _axes(shape)
     picture = (constant + (x1 + x2 * x) * x) + (y1 + y2 * y) * y + (xy * y) * x
     return Surface(picture, np.abs(values - basis @ fit))
+
+
+def quadratic_basis(rows: Coordinates, columns: Coordinates) -> Coordinates:
+    """What a quadratic surface is composed of, at samples of a picture: float64 (n, 6).
+
+    Args:
+        rows: of the samples, float64 (n,), 0 at the top edge to 1 at the bottom one.
+        columns: the same from left to right.
+    """
+    return np.stack([np.ones_like(columns), columns, rows, columns * columns, columns * rows, rows * rows], axis=1)
+
+
+@lru_cache(_KNOWN_SHAPES)
+def _frame_samples(shape: tuple[int, int]) -> tuple[Places, Places, Coordinates]:
+    """Rows and columns of samples of the frame of pictures of one shape, and the basis there."""
+    height, width = shape
+    band = max(1, min(height, width) // 16)
+    frame = np.zeros(shape, bool)
+    frame[:band], frame[-band:], frame[:, :band], frame[:, -band:] = True, True, True, True
+    rows, columns = np.nonzero(frame)
+    stride = max(1, len(rows) // 512)
+    rows, columns = rows[::stride], columns[::stride]
+    return rows, columns, quadratic_basis(rows / max(height - 1, 1), columns / max(width - 1, 1))
+
+
+@lru_cache(_KNOWN_SHAPES)
+def _axes(shape: tuple[int, int]) -> tuple[Level, Level]:
+    """Columns, (1, width), and rows, (height, 1), of pictures of one shape, from 0 to 1."""
+    height, width = shape
+    x = np.linspace(0.0, 1.0, width, dtype=np.float32)[None, :]
+    return x, np.linspace(0.0, 1.0, height, dtype=np.float32)[:, None]
 
 
 def plain_ground(grey: Grey) -> float | None:
@@ -162,10 +190,6 @@ def percentile(values: npt.NDArray[np.floating], share: float) -> float:
 def robust_deviation(residual: npt.NDArray[np.floating]) -> float:
     """The standard deviation of what is normal in a residual, from its median absolute deviation."""
     return 1.4826 * percentile(np.abs(residual), 50.0)
-
-
-def _quadratic(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
 
 
 def mean_depth(mask: Mask) -> float:

@@ -56,6 +56,8 @@ NEAR: Final = 0.4
 NEAR_AT_EDGE: Final = 0.05
 """The same for pieces that the picture's edge cuts: they are more often clutter than ink."""
 
+_NEIGHBOURS: Final = np.ones((3, 3), np.uint8)
+
 # Pictures are small and the service's threads are its own: OpenCV's would only get in their way.
 cv2.setNumThreads(1)
 
@@ -135,7 +137,7 @@ def _without_rules(response: Response) -> Response:
     rules = along | across.T
     if lines_along + lines_across == 0:
         return response
-    beside = response[(standing_out > 0) & (cv2.dilate(rules, np.ones((3, 3), np.uint8)) == 0)]
+    beside = response[(standing_out > 0) & (cv2.dilate(rules, _NEIGHBOURS) == 0)]
     if beside.size < SPECK_SHARE * max(response.shape):
         return np.zeros_like(response) if lines_along + lines_across >= LEAST_RULES else response
     level = percentile(response[rules > 0], 30.0)
@@ -178,7 +180,7 @@ def _threshold(response: Response) -> Mask:
     if standing_out.size == 0:
         raise NoInkError("No ink was found: the picture is blank. Write the digit larger, darker, or closer.")
     ceiling = percentile(standing_out, 99.0)
-    levels = np.clip(standing_out * (255.0 / ceiling), 0, 255).astype(np.uint8)
+    levels = np.minimum(standing_out * (255.0 / ceiling), 255.0).astype(np.uint8)
     threshold = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0] * ceiling / 255.0
     faint = (response > FAINT_SHARE * threshold).astype(np.uint8)
     count, labels = cv2.connectedComponents(faint, connectivity=8)
@@ -222,5 +224,5 @@ def _find_digit(ink: Mask) -> Mask:
 def _stroke_picture(response: Response, mask: Mask) -> Grey:
     """The digit alone, white on black, with the soft edges of its strokes."""
     level = percentile(response[mask > 0], 60.0)
-    around = cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    around = cv2.dilate(mask, _NEIGHBOURS)
     return np.asarray(cv2.bitwise_and(cv2.convertScaleAbs(response, alpha=255.0 / level), around), np.uint8)

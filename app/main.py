@@ -12,6 +12,7 @@ from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from app.listening import shared
 from app.rate import shared_between_processes
 from app.settings import Settings, complaints
 
@@ -83,7 +84,7 @@ def main() -> None:
             server.run()
         failed = not server.started
     else:
-        supervisor = Multiprocess(config, [config.bind_socket()])
+        supervisor = Multiprocess(config, [shared(config.bind_socket())])
         with counting_together(settings):
             supervisor.run()
         failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)

@@ -136,7 +136,7 @@ def _place(crop: Grey) -> Grey:
     scale = BOX / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
-    small = np.clip(small * (255.0 / max(float(small.max()), 1.0)), 0, 255).astype(np.uint8)
+    small = np.minimum(small * (255.0 / max(float(small.max()), 1.0)), 255.0).astype(np.uint8)
     column, row = _centre_of_mass(small)
     left = min(max(round(SIDE / 2 - column), 0), SIDE - size[0])
     top = min(max(round(SIDE / 2 - row), 0), SIDE - size[1])

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.ground import SATURATED, Grey, Mask, fit_surface, frame_of
+from app.ground import SATURATED, Grey, Mask, fit_surface, frame_of, quadratic_basis
 
 SCALE_SIDE: Final = 96
 """Sheets are looked for in a picture this many pixels long; strokes all but vanish."""
@@ -76,9 +76,8 @@ def find_sheet(grey: Grey) -> Sheet | None:
     # Beyond the picture's own edge the sheet may go on.
     inner = cv2.erode(filled, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=255)
     rows, columns = np.nonzero((inner > 0) & (bright > 0))
-    paper = fit_surface(
-        rows / (size[1] - 1), columns / (size[0] - 1), small[rows, columns].astype(np.float64), grey.shape
-    )
+    basis = quadratic_basis(rows / (size[1] - 1), columns / (size[0] - 1))
+    paper = fit_surface(basis, small[rows, columns].astype(np.float64), grey.shape)
     inside = np.asarray(cv2.resize(inner, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
     picture = np.where(inside > 0, grey, np.clip(paper.picture, 0, 255).astype(np.uint8))
     return Sheet(picture, inside, float(frame_of(around).mean()))

@@ -70,6 +70,7 @@ LAYERS = [
         "app.ground",
         "app.headers",
         "app.keys",
+        "app.listening",
         "app.protocol_schemas",
         "app.quota",
         "app.rate",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from app.contrast import ink_response
-from app.ground import fit_surface, percentile, plain_ground, smooth_ground
+from app.ground import fit_surface, percentile, plain_ground, quadratic_basis, smooth_ground
 from app.normalization import normalize
 from tests.pictures import seven
 
@@ -138,6 +138,6 @@ class TestFlatSurface:
     def test_samples_of_one_grey(self, level: int, count: int) -> None:
         """Equal samples leave nothing over, however many they are."""
         places = np.linspace(0.0, 1.0, count)
-        surface = fit_surface(places, places, np.full(count, float(level)), (3, 4))
+        surface = fit_surface(quadratic_basis(places, places), np.full(count, float(level)), (3, 4))
         assert np.array_equal(np.broadcast_to(surface.picture, (3, 4)), np.full((3, 4), level))
         assert np.array_equal(surface.rest, np.zeros(count))

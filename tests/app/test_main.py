@@ -64,7 +64,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
 
     class RecordedSupervisor:
         def __init__(self, config: Config, sockets: list[str]) -> None:
-            assert sockets == ["the socket"]
+            assert sockets == ["the shared socket"]
             self._config = config
             self.processes = [SimpleNamespace(exitcode=0), SimpleNamespace(exitcode=0)]
 
@@ -75,7 +75,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
 
     monkeypatch.setattr(main, "Server", RecordedServer)
     monkeypatch.setattr(main, "Multiprocess", RecordedSupervisor)
-    monkeypatch.setattr(Config, "bind_socket", lambda _: "the socket")
+    monkeypatch.setattr(Config, "bind_socket", lambda _: "a socket")
+    monkeypatch.setattr(main, "shared", {"a socket": "the shared socket"}.get)
     return record
 
 
