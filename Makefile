@@ -15,7 +15,7 @@ DEV := .venv/dev/bin
 SERVE_READY := .venv/serve/.ready
 DEV_READY := .venv/dev/.ready
 
-.PHONY: help serve train evaluate compare compile test fuzz bench audit check format openapi lock docker docker-train clean
+.PHONY: help serve train rollback evaluate compare compile test fuzz bench audit check format openapi lock docker docker-train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -23,8 +23,12 @@ help: ## list the targets
 serve: $(SERVE_READY) ## run the service (HOST, PORT; settings: DIGITS_...)
 	DIGITS_HOST=$(HOST) DIGITS_PORT=$(PORT) exec $(SERVE)/python -m app.main
 
-train: $(DEV_READY) ## train and publish a model (RECIPE=default|paper|smoke, MNIST=path, FORCE=1)
-	$(DEV)/python -m model_training train --recipe $(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(FORCE),--force)
+train: $(DEV_READY) ## train and publish a model (RECIPE=default|paper|smoke, MNIST=path, FORCE=1, KEEP=versions)
+	$(DEV)/python -m model_training train --recipe $(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(FORCE),--force) \
+		$(if $(KEEP),--keep $(KEEP))
+
+rollback: $(SERVE_READY) ## publish the version before again (RECIPE, VERSION=another one)
+	$(SERVE)/python -m app.cli rollback artifacts/$(RECIPE) $(if $(VERSION),--to $(VERSION))
 
 evaluate: $(DEV_READY) ## measure the published model (RECIPE, MNIST=path, REAL=folder of SET/LABEL/FILE, RECORD=1 to keep its figures)
 	$(DEV)/python -m model_training evaluate --model artifacts/$(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(REAL),--real $(REAL)) $(if $(RECORD),--record)
@@ -62,7 +66,7 @@ openapi: $(DEV_READY) ## write app/openapi.json, the document of the interface
 lock: $(DEV_READY) ## resolve the dependencies of pyproject.toml anew
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.txt
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train -o requirements-train.txt
-	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --extra client --group dev -o requirements-dev.txt
+	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --extra tracking --extra client --group dev -o requirements-dev.txt
 	for lock in $(BENCH)/*.in; do \
 		[ $$lock = $(BENCH)/common.in ] || \
 			$(DEV)/uv pip compile $$lock $(LOCK_FLAGS) --python-version 3.11 -o $${lock%.in}.txt || exit 1; \

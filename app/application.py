@@ -14,19 +14,21 @@ from app.loading import Model, load_model
 from app.pages import build_site
 from app.requests import InferRequest, PictureInJson, ServingRequest
 from app.routes import batch, health, model, open_inference, page, predict, tensorflow_serving
-from app.routes.state import STATE_KEY, Service
+from app.routes.state import STATE_KEY, Live, Service
 from app.schemas import PlainError, Problem
 from app.settings import Settings
+from app.succession import Succession
 
 
 def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -> FastAPI:
     """Build the application; its model is loaded by the lifespan, in the process that serves it."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Service]]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Live]]:
+        succession = Succession(settings, load)
         served = load(settings.model)
-        yield {
-            STATE_KEY: Service(
+        live = Live(
+            Service(
                 model=served,
                 pool=Pool(settings.pool_threads, settings.pool_capacity),
                 max_bytes=settings.max_bytes,
@@ -34,8 +36,13 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
                 max_batch=settings.max_batch,
                 max_batch_bytes=settings.max_batch_bytes,
                 site=build_site(served.metadata, served.evaluation, served.plots, settings.max_bytes),
+                watcher=succession.watcher,
             )
-        }
+        )
+        # Or the first model would stay in memory after it has been replaced.
+        del served
+        with succession.following(live):
+            yield {STATE_KEY: live}
 
     application = FastAPI(
         title="Digits",

@@ -4,6 +4,7 @@ artifacts/NAME/CURRENT              the published version's name
 artifacts/NAME/VERSION/model.keras  the saved Keras model
                        model.tflite its compiled twin for LiteRT
                        metadata.json, evaluation.json, the model card and plots
+                       PREVIOUS     the version that was published before it, if any: where a rollback goes
 """
 
 import base64
@@ -15,8 +16,10 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -36,12 +39,20 @@ CONFUSION_FILE: Final = "confusion.png"
 MISTAKES_FILE: Final = "mistakes.png"
 DOUBT_FILE: Final = "doubt.png"
 POINTER_FILE: Final = "CURRENT"
+PREVIOUS_FILE: Final = "PREVIOUS"
+LOCK_FILE: Final = ".lock"
 
 SHOWN_FILES: Final = (MISTAKES_FILE, DOUBT_FILE)
 """The plots whose figures are in no record, and all of a version's files that the service's page ever shows."""
 
-KEPT_VERSIONS: Final = 2
-"""The published version and those before it; older ones are removed."""
+KEPT_VERSIONS: Final = 3
+"""The published version and those before it, if nothing else is said; older ones are removed."""
+
+LOCK_SECONDS: Final = 60.0
+"""How long a publication or rollback waits for another one, which takes a fraction of a second."""
+
+DEBRIS_SECONDS: Final = 24 * 3600.0
+"""What a publication that was killed left behind is removed by a later one after this time; none takes as long."""
 
 INPUT_DTYPE: Final = "uint8"
 
@@ -219,7 +230,8 @@ class Artifact:
     folder: Path
     metadata: Metadata
     evaluation: Evaluation | None
-    has_twin: bool
+    twin: bytes | None = attribute(repr=False)
+    """The very bytes that were checked: what becomes of the file no longer matters to who serves it."""
 
     @property
     def model_path(self) -> Path:
@@ -281,14 +293,28 @@ def read_artifact(path: Path) -> Artifact:
             "Publish the model again: make train"
         ) from error
     _check_contract(folder, metadata)
-    _check_digest(folder / MODEL_FILE, metadata.model_digest)
-    has_twin = (folder / TWIN_FILE).exists()
-    if has_twin:
-        _check_digest(folder / TWIN_FILE, metadata.twin_digest)
-    return Artifact(folder, metadata, evaluation, has_twin)
+    _checked(folder / MODEL_FILE, metadata.model_digest)
+    twin = folder / TWIN_FILE
+    return Artifact(folder, metadata, evaluation, _checked(twin, metadata.twin_digest) if twin.exists() else None)
 
 
-def publish(root: Path, name: str, write: Callable[[Path], Metadata]) -> Path:
+def glimpse(path: Path) -> Hashable:
+    """What changes when something else is published at `artifacts/NAME`, or the published files are changed: cheap.
+
+    It is CURRENT's content, and the names, sizes and times of the files it leads to: a version whose files arrive after
+    CURRENT, as on a volume that is synchronised file by file, looks different when it is whole.
+    """
+    try:
+        content = (path / POINTER_FILE).read_bytes()
+    except OSError as error:
+        return error.errno
+    with contextlib.suppress(OSError, ArtifactError), os.scandir(current_folder(path)) as entries:
+        stats = [(entry.name, entry.stat()) for entry in entries]
+        return (content, *sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats))
+    return content
+
+
+def publish(root: Path, name: str, write: Callable[[Path], Metadata], keep: int = KEPT_VERSIONS) -> Path:
     """Publish a new version; whatever happens, `root/name` names a whole model before, meanwhile and after.
 
     Args:
@@ -296,26 +322,92 @@ def publish(root: Path, name: str, write: Callable[[Path], Metadata]) -> Path:
         name: the model's name.
         write: fills an empty folder with the version's files and returns its metadata; when it raises, nothing is
             published.
+        keep: how many versions to keep, this one included: those that were published before it, the last ones first.
 
     Returns:
         The new version's folder.
+
+    Raises:
+        ArtifactError: another publication under the same name does not end.
     """
     home = root / name
     home.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=home))
     try:
         metadata = write(staging)
-        for path in staging.iterdir():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        staging.chmod(0o755)
-        folder = _unused(home / metadata.version)
-        staging.rename(folder)
+        with _changing(home):
+            before = _named_in(home / POINTER_FILE)
+            if before is not None:
+                (staging / PREVIOUS_FILE).write_text(f"{before}\n")
+            for path in staging.iterdir():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+            staging.chmod(0o755)
+            folder = _unused(home / metadata.version)
+            staging.rename(folder)
+            write_atomically(home / POINTER_FILE, f"{folder.name}\n".encode())
+            _remove_old(home, folder.name, keep)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    write_atomically(home / POINTER_FILE, f"{folder.name}\n".encode())
-    _remove_old(home, folder.name)
     return folder
+
+
+def roll_back(home: Path, check: Callable[[Path], object], version: str | None = None) -> Path:
+    """Let an earlier version be the published one again.
+
+    Args:
+        home: `artifacts/NAME`.
+        check: loads a version's folder as the service does; what it raises leaves everything as it is.
+        version: which one; by default the one that was published before the present one.
+
+    Returns:
+        Its folder.
+
+    Raises:
+        ArtifactError: there is none, or another program is publishing and does not end.
+    """
+    if not home.is_dir():
+        raise ArtifactError(f"{home} holds no published model. Train one with: make train")
+    with _changing(home):
+        there = ", ".join(_versions(home)) or "none"
+        present = _named_in(home / POINTER_FILE)
+        if version is None:
+            version = None if present is None else _named_in(home / present / PREVIOUS_FILE)
+            if version is None:
+                raise ArtifactError(
+                    f"{home / POINTER_FILE} names {present}, and nothing says what was published before it. "
+                    f"Name one of the versions that are there: {there}."
+                )
+        if version not in _versions(home):
+            raise ArtifactError(f"{home} has no version {version}. These are there: {there}.")
+        check(home / version)
+        write_atomically(home / POINTER_FILE, f"{version}\n".encode())
+    return home / version
+
+
+@contextlib.contextmanager
+def alone(folder: Path, seconds: float, complaint: str) -> Iterator[None]:
+    """Let one process at a time do something in a folder; the system releases the lock of one that is killed.
+
+    Args:
+        folder: it gets a file LOCK_FILE meanwhile.
+        seconds: how long to wait for another process.
+        complaint: what to say when that was not enough.
+
+    Raises:
+        ArtifactError: another process is at it.
+    """
+    from filelock import FileLock, Timeout  # the programs of the comparison with other servers do without
+
+    lock = FileLock(folder / LOCK_FILE)
+    try:
+        lock.acquire(timeout=seconds)
+    except Timeout as error:
+        raise ArtifactError(complaint) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -356,16 +448,32 @@ def _check_contract(folder: Path, metadata: Metadata) -> None:
             )
 
 
-def _check_digest(path: Path, expected: str) -> None:
+def _checked(path: Path, expected: str) -> bytes:
+    """A file's content, which has this digest."""
     try:
-        found = file_digest(path)
+        content = path.read_bytes()
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read ({error}). Publish the model again: make train") from error
+    found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise ArtifactError(
             f"{path} is not the file that was published: its sha256 is {found}, its metadata names {expected}. "
             "Publish the model again: make train"
         )
+    return content
+
+
+def _changing(home: Path) -> contextlib.AbstractContextManager[None]:
+    return alone(home, LOCK_SECONDS, f"Another program is changing {home} and does not end. Try again when it has.")
+
+
+def _named_in(pointer: Path) -> str | None:
+    """The version that CURRENT or PREVIOUS names; None where it is missing or damaged."""
+    try:
+        name = pointer.read_bytes().strip().decode("ascii", errors="replace")
+    except OSError:
+        return None
+    return name if _VERSION_NAME.fullmatch(name) else None
 
 
 def _unused(folder: Path) -> Path:
@@ -374,15 +482,38 @@ def _unused(folder: Path) -> Path:
     return next(candidate for candidate in itertools.chain([folder], numbered) if not candidate.exists())
 
 
-def _remove_old(home: Path, current: str) -> None:
-    versions = sorted(
-        (
-            folder
-            for folder in home.iterdir()
-            if _VERSION_NAME.fullmatch(folder.name) and (folder / METADATA_FILE).is_file()
-        ),
-        key=lambda folder: (folder.name == current, (folder / METADATA_FILE).stat().st_mtime),
-        reverse=True,
-    )
-    for folder in versions[KEPT_VERSIONS:]:
-        shutil.rmtree(folder)
+def _versions(home: Path) -> list[str]:
+    """The versions that are there, the newest first."""
+    folders = [
+        folder
+        for folder in home.iterdir()
+        if _VERSION_NAME.fullmatch(folder.name) and (folder / METADATA_FILE).is_file()
+    ]
+    folders.sort(key=lambda folder: (folder / METADATA_FILE).stat().st_mtime, reverse=True)
+    return [folder.name for folder in folders]
+
+
+def _line(home: Path, current: str) -> Iterator[str]:
+    """The current version, the one it replaced, the one that replaced, and so on."""
+    seen: set[str] = set()
+    name: str | None = current
+    while name is not None and name not in seen:
+        seen.add(name)
+        yield name
+        name = _named_in(home / name / PREVIOUS_FILE)
+
+
+def _remove_old(home: Path, current: str, keep: int) -> None:
+    """Keep the current version and those it can be rolled back to before any that was rolled back from."""
+    there = _versions(home)
+    line = [name for name in _line(home, current) if name in there]
+    others = [name for name in there if name not in line]
+    for name in [*line, *others][max(1, keep) :]:
+        # In one step for whoever looks at the versions, however long the files take.
+        doomed = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=home))
+        (home / name).rename(doomed / name)
+        shutil.rmtree(doomed, ignore_errors=True)
+    for debris in home.glob(f"{_STAGING_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if debris.stat().st_mtime < time.time() - DEBRIS_SECONDS:
+                shutil.rmtree(debris) if debris.is_dir() else debris.unlink()

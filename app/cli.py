@@ -129,6 +129,27 @@ def make_key() -> None:
     click.echo(f"key   {key}\nhash  {digest_of(key.encode()).hex()}")
 
 
+@commands.command()
+@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.option("--to", "version", metavar="VERSION", help="Go to this version, an earlier or a later one.")
+def rollback(model: Path | None, version: str | None) -> None:
+    """Let the version that was published before be the published one again, once it has passed its self-test.
+
+    MODEL is artifacts/NAME; without it, what DIGITS_MODEL names. Running services follow by themselves.
+    """
+    from app.artifact import roll_back
+    from app.loading import load_model
+
+    home = model if model is not None else _settings().model
+    try:
+        with without_native_messages():
+            folder = roll_back(home, load_model, version)
+    except (ArtifactError, OSError) as error:
+        _say(str(error))
+        sys.exit(SOME_FAILED)
+    click.echo(f"Published {folder}")
+
+
 def main() -> None:
     """Run the command line; the entry point of an installed package."""
     # What files contain must not fill the terminal.
@@ -198,16 +219,20 @@ def _tell(result: Result, form: Format, sink: BinaryIO, console: Console) -> Non
 
 def _reader(order: Order, stack: ExitStack) -> tuple["Reader", int]:
     """What reads, and the largest picture it gets, in bytes."""
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        raise click.UsageError("\n".join(complaints(error))) from error
+    settings = _settings()
     if order.url is not None:
         return _client(order.url, order, stack), settings.max_bytes
     from app.local import LocalReader
 
     with without_native_messages():
         return LocalReader(settings), settings.max_bytes
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise click.UsageError("\n".join(complaints(error))) from error
 
 
 def _client(url: str, order: Order, stack: ExitStack) -> "Reader":

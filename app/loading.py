@@ -37,8 +37,8 @@ def load_model(path: Path) -> Model:
     else:
         artifact = read_artifact(path)
         metadata, evaluation, plots = artifact.metadata, artifact.evaluation, artifact.plots()
-        if artifact.has_twin:
-            classifier = Classifier(artifact.twin_path)
+        if artifact.twin is not None:
+            classifier = Classifier(artifact.twin)
         else:
             classifier = Classifier(compile_model(artifact.model_path, name=metadata.name).twin)
     classifier.self_test(metadata.self_test.pixels(), metadata.self_test.probabilities)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 from uvicorn import Config, Server
-from uvicorn.config import STARTUP_FAILURE
+from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from app.listening import shared
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 SHUTDOWN_SECONDS: Final = 5
 """How long requests under way may take after SIGTERM; container runtimes kill after ten."""
+
+
+LOGGING: Final = {
+    **LOGGING_CONFIG,
+    "loggers": {**LOGGING_CONFIG["loggers"], "app": {"handlers": ["default"], "level": "INFO"}},
+}
+"""The server's, and what the service itself has to tell: which version of the model it takes up, say."""
 
 
 def settings_from_environment() -> Settings:
@@ -70,6 +77,7 @@ def main() -> None:
         http="app.protocol:HttpProtocol",
         ws="none",
         lifespan="on",
+        log_config=LOGGING,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,

@@ -1,7 +1,7 @@
-"""The pages for people: all that is served to a browser, put together when the service starts."""
+"""The pages for people: all that is served to a browser, put together when a version of the model is taken up."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -27,6 +27,16 @@ class Site:
     """By path. They change, so a browser asks each time whether they have."""
     files: Mapping[tuple[str, str], Asset]
     """By digest and name. A changed file has another digest, so a browser may keep them for ever."""
+    former: Mapping[tuple[str, str], Asset] = field(default_factory=dict)
+    """Those of the model before, for pages that were sent before it was replaced."""
+
+    def after(self, former: "Site") -> "Site":
+        """The same site, which takes the place of another."""
+        return replace(self, former=former.files)
+
+    def file(self, digest: str, name: str) -> Asset | None:
+        """A file that a page names."""
+        return self.files.get((digest, name)) or self.former.get((digest, name))
 
 
 def build_site(metadata: Metadata, evaluation: Evaluation | None, plots: Mapping[str, bytes], max_bytes: int) -> Site:

@@ -36,6 +36,8 @@ class Reading:
     """One of app.decoding.FORMATS, or PIXELS."""
     evidence: Evidence | None
     """What the most probable digit rests on, if that was asked for."""
+    pixels: npt.NDArray[np.uint8]
+    """What the model saw, uint8 (28, 28, 1)."""
 
     @property
     def digit(self) -> int:
@@ -70,4 +72,5 @@ def read_decoded(picture: Picture, classifier: Classifier, *, with_evidence: boo
         height=picture.height,
         format=picture.format,
         evidence=explain(digit.pixels, int(probabilities.argmax()), classifier) if with_evidence else None,
+        pixels=digit.pixels,
     )

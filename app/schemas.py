@@ -1,5 +1,6 @@
 """The answers, field by field: these classes are the API reference."""
 
+import datetime as dt
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -151,11 +152,48 @@ class Health(_Answer):
     status: str = "ok"
 
 
+class RefusedVersion(_Answer):
+    """A published version that this process does not take up."""
+
+    version: str
+    reason: Annotated[str, Field(description="What is wrong with it, for people.")]
+    at: Annotated[dt.datetime, Field(description="When it was refused.")]
+
+
+class VersionsReport(_Answer):
+    """How the process that answers follows what is published. Each of the service's processes follows by itself."""
+
+    since: Annotated[dt.datetime, Field(description="When it took up the version it serves.")]
+    switches: Annotated[int, Field(description="Versions it has taken up after the first.")]
+    refusals: Annotated[int, Field(description="Versions it has refused.")]
+    refused: Annotated[
+        RefusedVersion | None,
+        Field(description="What is published now, if it was refused: the version served is an earlier one."),
+    ]
+
+
+class ShadowReport(_Answer):
+    """A candidate that reads the same pictures as the model being served, and never answers."""
+
+    name: Annotated[str | None, Field(description="Null if it could not be loaded: see `refused`.")]
+    version: str | None
+    compared: Annotated[
+        int, Field(description="Pictures that both have read since the one or the other was taken up, in this process.")
+    ]
+    different_digits: Annotated[int, Field(description="Pictures on which they saw different digits.")]
+    different_verdicts: Annotated[int, Field(description="Pictures that they judged differently.")]
+    largest_difference: Annotated[float, Field(description="Largest difference of a probability.")]
+    dropped: Annotated[int, Field(description="Pictures that it was not shown because it was busy.")]
+    refused: Annotated[RefusedVersion | None, Field(description="The candidate published now, if it was refused.")]
+
+
 class ModelReport(_Answer):
     """The model being served: what it is, and how well it was measured to read."""
 
     metadata: Metadata
     evaluation: Annotated[Evaluation | None, Field(description="Missing for a model this project did not train.")]
+    versions: VersionsReport
+    shadow: Annotated[ShadowReport | None, Field(description="Null unless DIGITS_SHADOW names a candidate.")]
 
 
 class Problem(_Answer):

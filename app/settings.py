@@ -84,6 +84,19 @@ class Settings(BaseSettings):
     model: Annotated[
         Path, Field(description="The model to serve: `artifacts/NAME`, a version's folder, or a `.keras` file.")
     ] = _CARRIED_MODEL if _CARRIED_MODEL.is_dir() else PROJECT_FOLDER / "artifacts" / "default"
+    watch_seconds: Annotated[
+        float,
+        Field(
+            description="Seconds between two looks at which version of the model is published; 0 never looks.",
+            ge=0,
+            le=86_400,
+            allow_inf_nan=False,
+        ),
+    ] = 2.0
+    shadow: Annotated[
+        Path | None,
+        Field(description="A candidate, as `model`, that reads the same pictures so that differences are counted."),
+    ] = None
     max_bytes: Annotated[int, Field(description="Largest picture accepted, in bytes.", ge=1024, le=2**30)] = 16 * 2**20
     max_pixels: Annotated[
         int, Field(description="Most pixels (width times height) of a picture.", ge=28 * 28, le=89_478_485)

@@ -1,11 +1,13 @@
 """The command line: python -m model_training train | evaluate | compare | compile."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.artifact import RealSetScore, Score, current_folder, read_artifact
+from app.artifact import KEPT_VERSIONS, RealSetScore, Score, alone, current_folder, read_artifact
 from app.errors import ArtifactError
 from app.loading import Model, load_model
 from model_training.data import DataError, load_dataset
@@ -34,23 +36,46 @@ def train(
     mnist: Mnist = None,
     artifacts: Artifacts = ARTIFACTS,
     force: Annotated[bool, typer.Option(help="Publish also what is worse than the published model.")] = False,
+    keep: Annotated[int, typer.Option(min=1, help="How many versions to keep, the new one included.")] = KEPT_VERSIONS,
 ) -> None:
     """Train a recipe, measure the result and publish it; resumes where an interrupted training ended."""
     from model_training.evaluation import DisagreementError
     from model_training.publishing import GateError, publish_trained
+    from model_training.tracking import TrackingError, check_tracking, record
     from model_training.training import train as fit
 
     chosen = RECIPES[recipe]
+    checkpoints = artifacts / TRAINING_FOLDER / chosen.name
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    under_way = (
+        f"Another training of the recipe {chosen.name} is under way in {artifacts}. "
+        "Wait until it has ended, or choose another folder with --artifacts."
+    )
     try:
-        dataset = load_dataset(chosen.source, mnist)
-        trained = fit(chosen, dataset, artifacts / TRAINING_FOLDER / chosen.name)
-        folder = publish_trained(chosen, dataset, trained, artifacts, force=force)
-    except (DataError, GateError, ArtifactError, DisagreementError, FloatingPointError, PermissionError) as error:
+        check_tracking()
+        with alone(checkpoints, 0, under_way):
+            dataset = load_dataset(chosen.source, mnist)
+            trained = fit(chosen, dataset, checkpoints)
+            keep_record = partial(record, chosen, dataset, trained.history, checkpoints)
+            try:
+                published = read_artifact(publish_trained(chosen, dataset, trained, artifacts, force=force, keep=keep))
+            except GateError:
+                _attempt(lambda: keep_record(None))
+                raise
+    except (
+        DataError,
+        GateError,
+        ArtifactError,
+        DisagreementError,
+        FloatingPointError,
+        PermissionError,
+        TrackingError,
+    ) as error:
         raise _failed(error) from error
-    typer.echo(f"Published {folder}")
-    evaluation = read_artifact(folder).evaluation
-    assert evaluation is not None
-    _print_scores({"test": evaluation.test, "validation": evaluation.validation})
+    _attempt(lambda: keep_record(published))
+    typer.echo(f"Published {published.folder}")
+    assert published.evaluation is not None
+    _print_scores({"test": published.evaluation.test, "validation": published.evaluation.validation})
 
 
 @app.command()
@@ -172,6 +197,16 @@ def _print_scores(scores: dict[str, Score]) -> None:
             f"{name:{width}}  {part.share:8.2%}  ({part.low:.2%} to {part.high:.2%})  "
             f"{part.correct:,} of {part.count:,}"
         )
+
+
+def _attempt(keep_record: Callable[[], None]) -> None:
+    """Keep a record of a training; where that fails the training counts all the same."""
+    from model_training.tracking import TrackingError
+
+    try:
+        keep_record()
+    except TrackingError as error:
+        typer.echo(str(error), err=True)
 
 
 def _failed(error: Exception) -> typer.Exit:

@@ -12,6 +12,7 @@ from sklearn.metrics import log_loss
 
 from app.artifact import (
     EVALUATION_FILE,
+    KEPT_VERSIONS,
     METADATA_FILE,
     MODEL_FILE,
     TWIN_FILE,
@@ -45,7 +46,15 @@ class GateError(Exception):
     """The model is worse than the one it would replace."""
 
 
-def publish_trained(recipe: Recipe, dataset: Dataset, trained: Trained, root: Path, *, force: bool = False) -> Path:
+def publish_trained(
+    recipe: Recipe,
+    dataset: Dataset,
+    trained: Trained,
+    root: Path,
+    *,
+    force: bool = False,
+    keep: int = KEPT_VERSIONS,
+) -> Path:
     """Save, compile, prove, judge, measure and publish a trained network.
 
     Args:
@@ -54,6 +63,7 @@ def publish_trained(recipe: Recipe, dataset: Dataset, trained: Trained, root: Pa
         trained: the network and its history.
         root: the folder of all published models.
         force: publish also what is worse than the published model.
+        keep: how many versions to keep, the new one included.
 
     Returns:
         The new version's folder.
@@ -86,7 +96,7 @@ def publish_trained(recipe: Recipe, dataset: Dataset, trained: Trained, root: Pa
         write_report(folder, metadata, evaluation, dataset.test, probabilities, others)
         return metadata
 
-    return publish(root, recipe.name, write)
+    return publish(root, recipe.name, write, keep)
 
 
 def publish_compiled(path: Path, name: str, root: Path) -> Path:

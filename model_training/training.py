@@ -25,6 +25,9 @@ History = dict[str, list[float]]
 STATE_FILE: Final = "state.json"
 """Names the last whole checkpoint; replaced last, so that it never names half a file."""
 
+LOGS_FOLDER: Final = "tensorboard"
+"""Folder of the TensorBoard files, inside that of the checkpoints."""
+
 _JIT_COMPILE: Final = False
 """XLA takes five times as long on a CPU."""
 
@@ -73,9 +76,22 @@ def train(recipe: Recipe, dataset: Dataset, checkpoints: Path) -> Trained:
             validation_data=(dataset.validation.pictures, one_hot(dataset.validation.labels)),
             validation_batch_size=500,
             shuffle=False,
-            callbacks=[_Checkpoint(checkpoints, fingerprint, history)],
+            callbacks=[
+                _Checkpoint(checkpoints, fingerprint, history),
+                _curves_to(logs_folder(recipe, dataset, checkpoints)),
+            ],
         )
     return Trained(networks, history)
+
+
+def logs_folder(recipe: Recipe, dataset: Dataset, checkpoints: Path) -> Path:
+    """Where a training's TensorBoard files lie: those of each recipe and data apart, an interrupted one's together."""
+    return checkpoints / LOGS_FOLDER / _fingerprint(recipe, dataset)[:8]
+
+
+def _curves_to(folder: Path) -> keras.callbacks.Callback:
+    """What writes the figures of each epoch for TensorBoard."""
+    return keras.callbacks.TensorBoard(folder, write_graph=False)
 
 
 def _compiled(network: keras.Model, recipe: Recipe, steps: int) -> keras.Model:

@@ -45,6 +45,8 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.sheet",
     "app.settings",
     "app.schemas",
+    "app.shadow",
+    "app.versions",
     # The command line and the client:
     "app.batch",
     "app.cli",
@@ -80,10 +82,11 @@ LAYERS = [
     {"app.contrast"},
     {"app.decoding", "app.ink", "app.artifact", "app.classifier", "app.settings"},
     {"app.about", "app.normalization", "app.judgement", "app.explanation"},
-    {"app.compilation", "app.reading", "app.admission", "app.uploads", "app.schemas", "app.pages"},
+    {"app.compilation", "app.reading", "app.admission", "app.uploads", "app.schemas", "app.pages", "app.versions"},
     {"app.loading", "app.problems", "app.answers", "app.client", "app.results"},
+    {"app.shadow"},
     {"app.routes.state", "app.protocol", "app.local", "app.batch", "app.console", "app.resuming"},
-    {"app.routes.answering"},
+    {"app.routes.answering", "app.succession"},
     {"app.routes.tensors"},
     {
         "app.routes.health",

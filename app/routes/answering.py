@@ -55,7 +55,14 @@ def limited(body: bytes, service: Service) -> bytes:
 
 def prediction_of(reading: Reading, service: Service) -> Prediction:
     """What is answered."""
+    show_shadow(reading, service)
     return answer(reading, service.model.metadata.thresholds, service.model_name)
+
+
+def show_shadow(reading: Reading, service: Service) -> None:
+    """Let the candidate, if there is one, read the same picture."""
+    if service.shadow is not None:
+        service.shadow.offer(reading.pixels, reading.probabilities, reading.left_out, unchanged=reading.unchanged)
 
 
 def _parsed(text: bytes, service: Service) -> bytes | Picture:

@@ -42,7 +42,7 @@ async def about(request: Request) -> Response:
 @router.api_route(f"{STATIC_PATH}/{{digest}}/{{name}}", methods=_METHODS)
 async def static(request: Request, digest: str, name: str) -> Response:
     """A file of the pages, by its digest and name."""
-    file = service_of(request).site.files.get((digest, name))
+    file = service_of(request).site.file(digest, name)
     if file is None:
         raise HTTPException(404)
     return _answer(request, file, _KEEP)

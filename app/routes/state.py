@@ -9,9 +9,11 @@ from app.admission import Pool
 from app.loading import Model
 from app.pages import Site
 from app.schemas import ModelName
+from app.shadow import Shadow
+from app.versions import Watcher
 
 STATE_KEY: Final = "service"
-"""Where in the lifespan's state the service lies."""
+"""Where in the lifespan's state the service lies, as Live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,10 @@ class Service:
     max_batch: int
     max_batch_bytes: int
     site: Site
+    watcher: Watcher
+    """Brings the next version of the model."""
+    shadow: Shadow | None = None
+    shadow_watcher: Watcher | None = None
 
     @property
     def model_name(self) -> ModelName:
@@ -32,6 +38,13 @@ class Service:
         return ModelName(name=self.model.metadata.name, version=self.model.metadata.version)
 
 
+@dataclass(slots=True)
+class Live:
+    """The service as it is now. A new version of the model comes as another Service, in one step."""
+
+    service: Service
+
+
 def service_of(request: Request) -> Service:
-    """The service that the lifespan made."""
-    return cast(Service, request.scope["state"][STATE_KEY])
+    """The service as it is now; a request asks once, and ends with the model it began with."""
+    return cast(Live, request.scope["state"][STATE_KEY]).service

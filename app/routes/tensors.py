@@ -11,7 +11,7 @@ from fastapi import Request, Response
 
 from app import errors
 from app.admission import QUICK_BYTES
-from app.routes.answering import limited, read_file
+from app.routes.answering import limited, read_file, show_shadow
 from app.routes.state import Service, service_of
 from app.uploads import too_many_pictures
 from app.values import Pixels
@@ -110,7 +110,12 @@ async def _probabilities(items: list[Item], service: Service) -> Probabilities:
 
 
 def _classified(items: list[Item], service: Service) -> Probabilities:
-    return service.model.classifier.classify(np.stack([np.asarray(item) for item in items]))
+    pictures = np.stack([np.asarray(item) for item in items])
+    probabilities = service.model.classifier.classify(pictures)
+    if service.shadow is not None:
+        for pixels, row in zip(pictures, probabilities, strict=True):
+            service.shadow.offer(pixels, row)
+    return probabilities
 
 
 def _read(index: int, item: Item, service: Service) -> npt.NDArray[np.float32] | errors.DigitsError:
@@ -118,6 +123,8 @@ def _read(index: int, item: Item, service: Service) -> npt.NDArray[np.float32] |
     if not isinstance(item, bytes):
         return np.asarray(_classified([item], service)[0])
     try:
-        return read_file(limited(item, service), service).probabilities
+        reading = read_file(limited(item, service), service)
     except (errors.PictureError, errors.UploadError) as error:
         return type(error)(f"Picture {index}: {error}")
+    show_shadow(reading, service)
+    return reading.probabilities

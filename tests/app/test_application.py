@@ -9,7 +9,7 @@ from app import __version__
 from app.application import PlainStartupFailure, create_app
 from app.errors import ArtifactError
 from app.loading import Model
-from app.routes.state import STATE_KEY, Service
+from app.routes.state import STATE_KEY, Live
 from app.settings import Settings
 from tests.app.service import serving
 
@@ -46,8 +46,9 @@ def test_service_is_made_of_the_settings(tiny_artifact: Path, tiny_model: Model)
     application = create_app(Settings(model=tiny_artifact, max_bytes=2048, max_pixels=4096), load)
     assert loaded == []
     with serving(application) as client:
-        service = client.state[STATE_KEY]
-        assert isinstance(service, Service)
+        live = client.state[STATE_KEY]
+        assert isinstance(live, Live)
+        service = live.service
         assert service.model is tiny_model
         assert (service.max_bytes, service.max_pixels) == (2048, 4096)
         assert service.model_name.name == "tiny"

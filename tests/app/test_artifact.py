@@ -5,33 +5,45 @@ import datetime as dt
 import hashlib
 import json
 import os
+import shutil
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.artifact import (
+    DEBRIS_SECONDS,
     EVALUATION_FILE,
     INPUT_DTYPE,
     KEPT_VERSIONS,
+    LOCK_FILE,
     METADATA_FILE,
     MODEL_FILE,
     POINTER_FILE,
+    PREVIOUS_FILE,
     TWIN_FILE,
     DigitScore,
     Evaluation,
     Metadata,
     Score,
     SelfTest,
+    alone,
     current_folder,
     file_digest,
+    glimpse,
     publish,
     read_artifact,
+    roll_back,
     write_atomically,
 )
 from app.contract import CONTRACT_VERSION, INPUT_SHAPE, LABELS
 from app.errors import ArtifactError
+from app.settings import PROJECT_FOLDER
 
 MODEL = b"a saved model"
 TWIN = b"its twin"
@@ -76,7 +88,17 @@ def age(folder: Path, days: int) -> None:
 
 
 def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
+    """What lies in a folder but for the lock, whose file stays."""
+    return {path.name for path in folder.iterdir()} - {LOCK_FILE}
+
+
+def current(home: Path) -> str:
+    return read_artifact(home).metadata.version
+
+
+def publish_all(home: Path, *versions: str, keep: int = 9) -> None:
+    for version in versions:
+        publish(home.parent, "some", writer(version), keep)
 
 
 def change_metadata(folder: Path, **changes: object) -> None:
@@ -101,7 +123,7 @@ class TestPublish:
         assert artifact.folder == folder == folder.parent / "first"
         assert artifact.model_path.read_bytes() == MODEL
         assert artifact.twin_path.read_bytes() == TWIN
-        assert artifact.has_twin
+        assert artifact.twin == TWIN
         assert artifact.evaluation is None
         assert names(folder.parent) == {"first", POINTER_FILE}
 
@@ -176,13 +198,83 @@ class TestPublish:
         publish(home.parent, "some", writer("first", model=b"other model"))
 
     def test_only_a_few_versions_are_kept(self, home: Path) -> None:
-        """Old versions are removed, the oldest first; the current one and those before it stay."""
-        assert KEPT_VERSIONS == 2
-        age(home / "first", days=3)
-        publish(home.parent, "some", writer("second"))
-        age(home / "second", days=2)
-        publish(home.parent, "some", writer("third"))
-        assert names(home) == {"second", "third", POINTER_FILE}
+        """Old versions are removed, the oldest first; the current one and those it replaced stay."""
+        for days, version in enumerate(["second", "third", "fourth"]):
+            publish(home.parent, "some", writer(version))
+            age(home / version, days)
+        assert KEPT_VERSIONS == 3
+        assert names(home) == {"second", "third", "fourth", POINTER_FILE}
+
+    @pytest.mark.parametrize("keep", [0, 1, 2, 5])
+    def test_how_many_are_kept_is_chosen(self, home: Path, keep: int) -> None:
+        """As many as asked for, and the published one in any case."""
+        publish_all(home, "b", "c", "d", keep=keep)
+        assert names(home) == {POINTER_FILE, *["d", "c", "b", "first"][: max(1, keep)]}
+
+    def test_what_was_rolled_back_from_goes_first(self, home: Path) -> None:
+        """Versions that a rollback can reach are kept before one that somebody has rolled back from, however new."""
+        publish_all(home, "good", "bad")
+        roll_back(home, read_artifact)
+        publish_all(home, "better", keep=3)
+        assert names(home) == {"first", "good", "better", POINTER_FILE}
+
+    def test_versions_without_a_line_are_kept_by_age(self, home: Path) -> None:
+        """Those published before versions noted what they replaced fill up the number, the last ones first."""
+        publish_all(home, "b", "c")
+        for version in ("b", "c"):
+            (home / version / PREVIOUS_FILE).unlink()
+        age(home / "first", 3)
+        age(home / "b", 2)
+        publish_all(home, "d", keep=3)
+        assert names(home) == {"b", "c", "d", POINTER_FILE}
+
+    def test_line_that_bites_its_tail(self, home: Path) -> None:
+        """Versions that name one another, as a removed one's name given again can bring about, are no endless line."""
+        publish_all(home, "second")
+        (home / "first" / PREVIOUS_FILE).write_text("second\n")
+        publish_all(home, "third")
+        assert {"first", "second", "third"} <= names(home)
+
+    def test_old_debris_is_removed(self, home: Path) -> None:
+        """What publications left that were killed long ago goes; what another one may be writing stays."""
+        for name in (".staging-old", ".staging-new"):
+            (home / name).mkdir()
+            writer("killed")(home / name)
+        (home / ".staging-file").touch()
+        long_ago = dt.datetime.now(dt.UTC).timestamp() - DEBRIS_SECONDS - 60
+        for name in (".staging-old", ".staging-file"):
+            os.utime(home / name, (long_ago, long_ago))
+        publish_all(home, "second")
+        assert names(home) == {"first", "second", ".staging-new", POINTER_FILE}
+
+    def test_many_publications_at_once(self, home: Path) -> None:
+        """Eight that end at the same time come one after the other, each with the one before noted."""
+        together = threading.Barrier(8)
+
+        def one(index: int) -> Path:
+            def write(folder: Path) -> Metadata:
+                described = writer(f"version-{index}")(folder)
+                together.wait()
+                return described
+
+            return publish(home.parent, "some", write, keep=9)
+
+        with ThreadPoolExecutor(8) as publishers:
+            folders = list(publishers.map(one, range(8)))
+        line = [current(home)]
+        while (previous := home / line[-1] / PREVIOUS_FILE).is_file():
+            line.append(previous.read_text().strip())
+        assert line[-1] == "first"
+        assert set(line) == {folder.name for folder in folders} | {"first"}
+
+    def test_publication_that_does_not_end(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where another program holds the lock, a sentence says so, and nothing changes."""
+        monkeypatch.setattr("app.artifact.LOCK_SECONDS", 0.0)
+        with alone(home, 0, ""), pytest.raises(ArtifactError, match="Another program is changing"):
+            publish_all(home, "second")
+        assert names(home) == {"first", POINTER_FILE}
+        publish_all(home, "second")
+        assert current(home) == "second"
 
     def test_current_version_is_kept_however_old(self, home: Path) -> None:
         """The current version is never removed, even when its files say they are the oldest."""
@@ -218,6 +310,123 @@ class TestPublish:
         """A service under another user can read what was published."""
         assert (home / "first").stat().st_mode & 0o777 == 0o755
         assert (home / POINTER_FILE).stat().st_mode & 0o777 == 0o644
+
+
+class TestAlone:
+    def test_other_process(self, tmp_path: Path) -> None:
+        """Another process keeps this one out, and no longer once it is killed."""
+        program = "import sys, time; from pathlib import Path; from app.artifact import alone\n"
+        program += "with alone(Path(sys.argv[1]), 0, ''): print('in', flush=True); time.sleep(600)"
+        with subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path)], cwd=PROJECT_FOLDER, stdout=subprocess.PIPE
+        ) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"in\n"
+            with pytest.raises(ArtifactError, match="occupied"), alone(tmp_path, 0, "It is occupied."):
+                pass
+            other.kill()
+        with alone(tmp_path, 0, "It is occupied."):
+            pass
+
+
+class TestRollBack:
+    def test_version_before(self, home: Path) -> None:
+        """Each rollback goes back by one; at the first version a sentence says that there is none before."""
+        publish_all(home, "second", "third")
+        assert roll_back(home, read_artifact) == home / "second"
+        assert current(home) == "second"
+        roll_back(home, read_artifact)
+        assert current(home) == "first"
+        with pytest.raises(ArtifactError, match=r"nothing says what was published before it\. .*third, second, first"):
+            roll_back(home, read_artifact)
+        assert current(home) == "first"
+
+    def test_goes_to_what_was_replaced(self, home: Path) -> None:
+        """After a rollback and a new publication, back is where the service was before, not the version in disgrace."""
+        publish_all(home, "good", "bad")
+        roll_back(home, read_artifact)
+        publish_all(home, "other")
+        assert roll_back(home, read_artifact).name == "good"
+
+    def test_version_by_name(self, home: Path) -> None:
+        """Any version that is there can be named, a later one too."""
+        publish_all(home, "second", "third")
+        roll_back(home, read_artifact, "first")
+        assert current(home) == "first"
+        roll_back(home, read_artifact, "third")
+        assert current(home) == "third"
+
+    @pytest.mark.parametrize("version", ["fourth", "..", "", ".staging-x", "CURRENT", "../some/first"])
+    def test_no_such_version(self, home: Path, version: str) -> None:
+        """What is no version is refused with those there are."""
+        publish_all(home, "second")
+        with pytest.raises(ArtifactError, match=r"has no version .*\. These are there: second, first\."):
+            roll_back(home, read_artifact, version)
+        assert current(home) == "second"
+
+    def test_version_that_is_damaged(self, home: Path) -> None:
+        """A version that the service would refuse does not come back."""
+        publish_all(home, "second")
+        (home / "first" / TWIN_FILE).write_bytes(b"other")
+        with pytest.raises(ArtifactError, match="is not the file that was published"):
+            roll_back(home, read_artifact)
+        assert current(home) == "second"
+
+    def test_version_that_is_gone(self, home: Path) -> None:
+        """A version that was deleted by hand is told like one that never was."""
+        publish_all(home, "second")
+        shutil.rmtree(home / "first")
+        with pytest.raises(ArtifactError, match="has no version first"):
+            roll_back(home, read_artifact)
+
+    def test_damaged_pointer_is_mended(self, home: Path) -> None:
+        """A rollback to a version by name also helps where CURRENT is damaged."""
+        publish_all(home, "second")
+        (home / POINTER_FILE).write_bytes(b"\xff")
+        with pytest.raises(ArtifactError, match="nothing says what"):
+            roll_back(home, read_artifact)
+        roll_back(home, read_artifact, "first")
+        assert current(home) == "first"
+
+    def test_nothing_there(self, tmp_path: Path) -> None:
+        """Where nothing is published there is nothing to go back to."""
+        with pytest.raises(ArtifactError, match="holds no published model"):
+            roll_back(tmp_path / "missing", read_artifact)
+
+
+class TestGlimpse:
+    def test_same_until_something_changes(self, home: Path) -> None:
+        """Two looks see the same; after a publication, a rollback or a change of the published files another."""
+        looks = [glimpse(home)]
+        assert glimpse(home) == looks[0]
+        publish_all(home, "second")
+        looks.append(glimpse(home))
+        (home / "second" / TWIN_FILE).write_bytes(b"x")
+        looks.append(glimpse(home))
+        (home / "second" / METADATA_FILE).unlink()
+        looks.append(glimpse(home))
+        shutil.rmtree(home / "second")
+        looks.append(glimpse(home))
+        (home / POINTER_FILE).write_bytes(b"\xff")
+        looks.append(glimpse(home))
+        (home / POINTER_FILE).unlink()
+        looks.append(glimpse(home))
+        assert len(set(looks)) == len(looks)
+        publish_all(home, "third")
+        assert glimpse(home) not in looks
+
+    def test_other_versions_do_not_matter(self, home: Path) -> None:
+        """What happens to versions that are not current is not seen."""
+        publish_all(home, "second")
+        before = glimpse(home)
+        shutil.rmtree(home / "first")
+        assert glimpse(home) == before
+
+    def test_version_without_pointer_never_changes(self, home: Path) -> None:
+        """A version's own folder looks the same whatever happens in it: it is pinned."""
+        before = glimpse(home / "first")
+        (home / "first" / "more").touch()
+        assert glimpse(home / "first") == before
 
 
 class TestWriteAtomically:
@@ -264,7 +473,7 @@ class TestReading:
     def test_without_twin(self, home: Path) -> None:
         """A model without its compiled twin is still a model."""
         (home / "first" / TWIN_FILE).unlink()
-        assert not read_artifact(home).has_twin
+        assert read_artifact(home).twin is None
 
     @pytest.mark.parametrize("path", ["missing", "some", "some/missing"])
     def test_nothing_there(self, tmp_path: Path, path: str) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import sys
 import tracemalloc
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app import __version__, cli, client
+from app.artifact import METADATA_FILE, Metadata, current_folder, publish, read_artifact
 from app.console import MANY, Console, without_native_messages
 from app.keys import digest_of
 from app.settings import Settings
@@ -349,3 +351,53 @@ def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
 def test_an_empty_iterator_is_no_output(tmp_path: Path) -> None:
     """CSV of no pictures is its heading, so that programs that read it find the columns."""
     assert run(tmp_path, "--format", "csv").stdout.startswith("path,digit,")
+
+
+class TestRollback:
+    @pytest.fixture
+    def home(self, tiny_artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """The tiny network published twice: what the settings name."""
+        home = Path(shutil.copytree(tiny_artifact, tmp_path / "tiny"))
+        present = current_folder(home)
+
+        def write(folder: Path) -> Metadata:
+            shutil.copytree(present, folder, dirs_exist_ok=True)
+            return read_artifact(present).metadata.model_copy(update={"version": "second"})
+
+        publish(home.parent, home.name, write)
+        monkeypatch.setenv("DIGITS_MODEL", str(home))
+        return home
+
+    @staticmethod
+    def roll_back(*arguments: str | Path) -> Result:
+        return CliRunner().invoke(cli.commands, ["rollback", *map(str, arguments)])
+
+    @pytest.mark.parametrize("named", [False, True])
+    def test_goes_back(self, home: Path, *, named: bool) -> None:
+        """The version before is published again, of the model that is named or else that the settings name."""
+        result = self.roll_back(home) if named else self.roll_back()
+        before = current_folder(home)
+        assert before.name != "second"
+        assert (result.exit_code, result.stdout) == (0, f"Published {before}\n")
+        assert self.roll_back("--to", "second").exit_code == 0
+        assert current_folder(home).name == "second"
+
+    def test_version_that_fails_its_self_test_does_not_come_back(self, home: Path) -> None:
+        """What the service would refuse is refused here, in one sentence, and the published version stays."""
+        [before] = [path for path in home.glob("2*") if path.is_dir()]
+        content = json.loads((before / METADATA_FILE).read_text())
+        content["self_test"]["probabilities"] = [1.0] + [0.0] * 9
+        (before / METADATA_FILE).write_text(json.dumps(content))
+        result = self.roll_back()
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith("digits: The model fails its self-test")
+        assert current_folder(home).name == "second"
+
+    def test_nothing_before(self, home: Path) -> None:
+        """Where nothing came before, the versions that are there are told."""
+        self.roll_back()
+        present = current_folder(home)
+        result = self.roll_back()
+        assert (result.exit_code, current_folder(home)) == (1, present)
+        assert "second" in result.stderr
+        assert len(result.stderr.splitlines()) == 1

@@ -22,6 +22,7 @@ from app.pages import Site
 from app.reading import read
 from app.routes.state import Service
 from app.uploads import read_picture
+from app.versions import Watcher
 
 Result = TypeVar("Result")
 
@@ -75,7 +76,9 @@ def measure_budget(model: Model, picture: bytes, multipart_request: bytes, calls
     pixels = decode(upload).pixels
     prepared = normalize(pixels).pixels[None]
     reading = read(open_upload(picture, MAX_PIXELS), model.classifier)
-    service = Service(model, cast(Pool, None), _MAX_BYTES, MAX_PIXELS, 1, _MAX_BYTES, cast(Site, None))
+    service = Service(
+        model, cast(Pool, None), _MAX_BYTES, MAX_PIXELS, 1, _MAX_BYTES, cast(Site, None), cast(Watcher, None)
+    )
     headers = [
         (name.lower(), value.strip()) for name, _, value in (line.partition(b":") for line in head.split(b"\r\n")[1:])
     ]

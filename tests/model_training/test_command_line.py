@@ -2,18 +2,21 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from app.artifact import Thresholds, read_artifact
+from app.artifact import LOCK_FILE, Artifact, Thresholds, alone, read_artifact
 from model_training import __main__ as command_line
-from model_training import doubt, robustness
+from model_training import doubt, publishing, robustness, tracking
 from model_training.comparison import NETWORKS
 from model_training.corruption import CORRUPTIONS
 from model_training.data import Dataset
 from model_training.preparations import OURS, USUAL
+from model_training.publishing import GateError
 from model_training.recipe import RECIPES, Recipe
+from model_training.tracking import TrackingError
 
 
 @pytest.fixture
@@ -60,6 +63,61 @@ def test_train_that_is_worse_exits_with_1(tmp_path: Path) -> None:
     assert len(error.splitlines()) == 1
     status, _, _ = run("train", "--recipe", "smoke", "--artifacts", tmp_path, "--force")
     assert status == 0
+
+
+@pytest.mark.usefixtures("quick")
+def test_versions_are_kept_as_asked(tmp_path: Path) -> None:
+    """--keep says how many versions stay, the new one included; less than one makes no sense."""
+    for _ in range(2):
+        assert run("train", "--recipe", "smoke", "--artifacts", tmp_path, "--keep", "1")[0] == 0
+    assert len(list((tmp_path / "smoke").glob("2*"))) == 1
+    assert run("train", "--recipe", "smoke", "--artifacts", tmp_path, "--keep", "0")[0] == 2
+
+
+@pytest.mark.usefixtures("quick")
+def test_second_training_of_a_recipe_is_refused(tmp_path: Path) -> None:
+    """While a recipe is being trained, a second training of it ends in a sentence before it touches a checkpoint."""
+    checkpoints = tmp_path / ".training" / "smoke"
+    checkpoints.mkdir(parents=True)
+    with alone(checkpoints, 0, ""):
+        status, output, error = run("train", "--recipe", "smoke", "--artifacts", tmp_path)
+    assert (status, output) == (1, "")
+    assert error.startswith("Another training of the recipe smoke is under way")
+    assert len(error.splitlines()) == 1
+    assert {path.name for path in checkpoints.iterdir()} == {LOCK_FILE}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("refused", [False, True])
+def test_trainings_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, refused: bool) -> None:
+    """Each training is recorded with what it published, refused ones too; a store that fails spoils nothing."""
+    told: list[Artifact | None] = []
+
+    def failing(*arguments: Any) -> None:
+        told.append(arguments[-1])
+        raise TrackingError("MLflow did not record the training: it is tired.")
+
+    def gate(*_: object, **__: object) -> Path:
+        raise GateError("Not published: it is worse.")
+
+    monkeypatch.setattr(tracking, "record", failing)
+    if refused:
+        monkeypatch.setattr(publishing, "publish_trained", gate)
+    status, output, error = run("train", "--recipe", "smoke", "--artifacts", tmp_path)
+    assert error.startswith("MLflow did not record the training: it is tired.\n")
+    assert (status, "Published " in output, "Not published" in error) == (int(refused), not refused, refused)
+    assert told == [None if refused else read_artifact(tmp_path / "smoke")]
+
+
+def test_missing_tracking_exits_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow that is asked for and not there is told before anything is trained."""
+
+    def check() -> None:
+        raise TrackingError("MLflow is not installed here.")
+
+    monkeypatch.setattr(tracking, "check_tracking", check)
+    status, output, error = run("train", "--recipe", "smoke", "--artifacts", tmp_path)
+    assert (status, output, error) == (1, "", "MLflow is not installed here.\n")
 
 
 def test_wrong_data_exits_with_1(tmp_path: Path) -> None:

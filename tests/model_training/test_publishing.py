@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from app.artifact import CONFUSION_FILE, CURVES_FILE, DOUBT_FILE, MISTAKES_FILE, read_artifact
+from app.artifact import CONFUSION_FILE, CURVES_FILE, DOUBT_FILE, LOCK_FILE, MISTAKES_FILE, read_artifact
 from app.errors import ArtifactError
 from app.loading import load_model
 from model_training import doubt, publishing, report, robustness
@@ -148,7 +148,7 @@ def test_crash_while_reporting_keeps_the_old_model(
     with pytest.raises(RuntimeError, match="disk full"):
         publish_trained(quick_recipe, few_digits, trained, tmp_path)
     assert load_model(tmp_path / quick_recipe.name).metadata.version == published.name
-    assert {path.name for path in published.parent.iterdir()} == {published.name, "CURRENT"}
+    assert {path.name for path in published.parent.iterdir()} == {published.name, "CURRENT", LOCK_FILE}
 
 
 def test_own_keras_model_is_compiled_and_published(tmp_path: Path, tiny_keras: Path) -> None:

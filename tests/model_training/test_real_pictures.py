@@ -24,6 +24,7 @@ READING = Reading(
     height=1,
     format="PNG",
     evidence=None,
+    pixels=np.zeros((28, 28, 1), np.uint8),
 )
 """A 3, at 75%."""
 

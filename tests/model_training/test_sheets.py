@@ -32,11 +32,14 @@ def closed_figures() -> Iterator[None]:
     plt.close("all")
 
 
+NO_PIXELS = np.zeros((28, 28, 1), np.uint8)
+
+
 def answered(label: str, digit: int, confidence: float, *, rejected: bool = False) -> RealPicture:
     """A picture that was read as a digit."""
     probabilities = np.full(10, (1 - confidence) / 9, np.float32)
     probabilities[digit] = confidence
-    reading = Reading(probabilities, True, Box(0, 0, 1, 1), 0.0, False, 1, 1, "PNG", None)
+    reading = Reading(probabilities, True, Box(0, 0, 1, 1), 0.0, False, 1, 1, "PNG", None, NO_PIXELS)
     return RealPicture(Path(f"{label}.png"), label, reading, "not_a_digit" if rejected else "digit")
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from model_training import training
 from model_training.data import Dataset
 from model_training.recipe import Recipe
-from model_training.training import STATE_FILE, PeersLoss, accuracy, train
+from model_training.training import LOGS_FOLDER, STATE_FILE, PeersLoss, accuracy, train
 
 FIGURES = {"loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
 
@@ -86,7 +86,7 @@ def test_state_names_a_whole_checkpoint(tmp_path: Path, few_digits: Dataset, qui
     train(quick_recipe, few_digits, tmp_path)
     state = json.loads((tmp_path / STATE_FILE).read_text())
     assert keras.models.load_model(tmp_path / state["checkpoint"]).optimizer.iterations == 8
-    assert {path.name for path in tmp_path.iterdir()} == {STATE_FILE, state["checkpoint"]}
+    assert {path.name for path in tmp_path.iterdir()} == {STATE_FILE, LOGS_FOLDER, state["checkpoint"]}
 
 
 def test_diverged_training_stops(tmp_path: Path, few_digits: Dataset, quick_recipe: Recipe) -> None:

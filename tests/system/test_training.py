@@ -27,7 +27,7 @@ def test_committed_models_are_whole() -> None:
     total = 0
     for name in ("default", "paper"):
         artifact = read_artifact(PROJECT_FOLDER / "artifacts" / name)
-        assert artifact.has_twin
+        assert artifact.twin is not None
         assert artifact.metadata.twin_difference <= 1e-5
         assert artifact.evaluation is not None
         assert artifact.evaluation.png.correct == artifact.evaluation.png.count == 10_000

@@ -27,7 +27,7 @@ from app.explanation import METHOD, occlusion_saliency
 from app.loading import Model
 from app.normalization import normalize
 from app.problems import MEDIA_TYPE
-from app.routes.state import STATE_KEY, Service
+from app.routes.state import STATE_KEY, Live
 from app.schemas import Prediction
 from app.settings import Settings
 from app.uploads import FIELD, MULTIPART_OVERHEAD
@@ -71,7 +71,8 @@ def strict(tiny_artifact: Path) -> Iterator[Client]:
 def busy(tiny_artifact: Path) -> Iterator[Client]:
     """A service whose pool is full."""
     with serving(create_app(Settings(model=tiny_artifact))) as running:
-        running.state[STATE_KEY] = dataclasses.replace(running.state[STATE_KEY], pool=RefusingPool())
+        live: Live = running.state[STATE_KEY]
+        live.service = dataclasses.replace(live.service, pool=RefusingPool())
         yield running
 
 
@@ -402,7 +403,7 @@ class TestAdmission:
 
     def test_state_is_the_service(self, client: Client) -> None:
         """The routes work on what the lifespan made."""
-        assert isinstance(client.state[STATE_KEY], Service)
+        assert isinstance(client.state[STATE_KEY], Live)
 
 
 class Counted:
