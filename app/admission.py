@@ -1,7 +1,7 @@
 """How much work is accepted and where it runs: quick pictures at once, slow ones in a bounded pool of threads."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final, TypeVar
 
 import anyio
@@ -9,6 +9,7 @@ import anyio.to_thread
 
 from app.decoding import Upload
 from app.errors import OverloadedError
+from app.gate import CALLER
 
 QUICK_BYTES: Final = 4 * 1024
 """Bodies up to this size may be opened on the event loop's thread; compressed metadata can make larger ones slow."""
@@ -42,6 +43,7 @@ class Pool:
 
         Raises:
             OverloadedError: as much work as fits is under way.
+            DeadlineExceededError: the deadline passed, or the caller left, before a thread was free.
         """
         with self.place():
             return await self.turn(work)
@@ -56,29 +58,50 @@ class Pool:
         if self._under_way >= self._capacity:
             raise OverloadedError("The service is busy with other pictures. Try again in a second.")
         self._under_way += 1
+        if (caller := CALLER.get()) is not None:
+            caller.step_aside()
         try:
             yield
         finally:
             self._under_way -= 1
 
     async def turn(self, work: Callable[[], Result]) -> Result:
-        """Run one piece of work of a request that has its place."""
-        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+        """Run one piece of work of a request that has its place.
+
+        Raises:
+            DeadlineExceededError: the deadline passed, or the caller left, before a thread was free. What runs in a
+                thread cannot be stopped and is waited for: its thread is not free before.
+        """
+        with _patience():
+            return await self._run(work)
 
     async def turns(self, works: Sequence[Callable[[], Result]]) -> list[Result]:
         """Run the pieces of work of a request that has its place, and return what they return, in order.
 
         No more of them stand in the queue than there are threads, so that a request with a hundred pictures delays
         others by one picture a thread and not by a hundred.
+
+        Raises:
+            DeadlineExceededError: the deadline passed, or the caller left, before the last of them began.
         """
         waiting = iter(enumerate(works))
         results: dict[int, Result] = {}
 
         async def take_turns() -> None:
             for index, work in waiting:
-                results[index] = await self.turn(work)
+                results[index] = await self._run(work)
 
-        async with anyio.create_task_group() as lanes:
-            for _ in range(min(self._threads, len(works))):
-                lanes.start_soon(take_turns)
+        with _patience():
+            async with anyio.create_task_group() as lanes:
+                for _ in range(min(self._threads, len(works))):
+                    lanes.start_soon(take_turns)
         return [results[index] for index in range(len(works))]
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+
+
+def _patience() -> AbstractContextManager[None]:
+    """How long whoever asked waits for a thread."""
+    caller = CALLER.get()
+    return nullcontext() if caller is None else caller.patience()

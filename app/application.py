@@ -9,7 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__, documentation, doors, problems
 from app.admission import Pool
+from app.draining import draining
 from app.errors import ArtifactError
+from app.gate import GATE_KEY, Gate
 from app.loading import Model, load_model
 from app.pages import build_site
 from app.requests import InferRequest, PictureInJson, ServingRequest
@@ -24,13 +26,21 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
     """Build the application; its model is loaded by the lifespan, in the process that serves it."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Live]]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Live | Gate]]:
         succession = Succession(settings, load)
         served = load(settings.model)
+        gate = Gate(
+            settings.queue,
+            settings.max_held_bytes,
+            settings.max_connections,
+            settings.timeout,
+            settings.upload_timeout,
+        )
         live = Live(
             Service(
                 model=served,
                 pool=Pool(settings.pool_threads, settings.pool_capacity),
+                gate=gate,
                 max_bytes=settings.max_bytes,
                 max_pixels=settings.max_pixels,
                 max_batch=settings.max_batch,
@@ -41,8 +51,8 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
         )
         # Or the first model would stay in memory after it has been replaced.
         del served
-        with succession.following(live):
-            yield {STATE_KEY: live}
+        with succession.following(live), draining(gate, settings.drain):
+            yield {STATE_KEY: live, GATE_KEY: gate}
 
     application = FastAPI(
         title="Digits",

@@ -93,6 +93,18 @@ class TooManyRequestsError(DoorError):
         """After which it may ask again."""
 
 
+class ShuttingDownError(DigitsError):
+    """The process was told to end."""
+
+
+class DeadlineExceededError(DigitsError):
+    """Nobody would have any use for the answer: it comes too late, or its caller has left."""
+
+
+class UploadTimeoutError(UploadError):
+    """The request arrives too slowly, or not at all."""
+
+
 class ServiceError(DigitsError):
     """A service elsewhere was asked and gave no reading."""
 

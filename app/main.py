@@ -2,25 +2,29 @@
 
 import contextlib
 import logging
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
+
+if __name__ == "__main__":
+    # Until the server listens to SIGTERM, and once it is done with it, the signal is a clean end. First of all: the
+    # imports below take a while, and as a container's first process this one would be deaf to it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 from pydantic import ValidationError
 from uvicorn import Config, Server
 from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from app.draining import SHUTDOWN_SECONDS
 from app.listening import shared
 from app.rate import shared_between_processes
 from app.settings import Settings, complaints
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-
-SHUTDOWN_SECONDS: Final = 5
-"""How long requests under way may take after SIGTERM; container runtimes kill after ten."""
 
 
 LOGGING: Final = {
@@ -80,6 +84,7 @@ def main() -> None:
         log_config=LOGGING,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=settings.keep_alive,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         # uvicorn would believe whatever runs on this machine about its clients.
         proxy_headers=bool(settings.trusted_proxies),

@@ -28,12 +28,23 @@ PROBLEMS: Final[dict[type[errors.DigitsError], tuple[HTTPStatus, str]]] = {
     errors.MalformedJsonError: (HTTPStatus.BAD_REQUEST, "malformed_json"),
     errors.TooManyPicturesError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_pictures"),
     errors.UnknownModelError: (HTTPStatus.NOT_FOUND, "unknown_model"),
+    errors.UploadTimeoutError: (HTTPStatus.REQUEST_TIMEOUT, "upload_timeout"),
     errors.OverloadedError: (HTTPStatus.SERVICE_UNAVAILABLE, "overloaded"),
     errors.UnauthorizedError: (HTTPStatus.UNAUTHORIZED, "unauthorized"),
     errors.UnknownHostError: (HTTPStatus.MISDIRECTED_REQUEST, "misdirected_request"),
     errors.TooManyRequestsError: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests"),
+    errors.ShuttingDownError: (HTTPStatus.SERVICE_UNAVAILABLE, "shutting_down"),
+    errors.DeadlineExceededError: (HTTPStatus.GATEWAY_TIMEOUT, "deadline_exceeded"),
 }
 """Status and stable code of every error a request can end with."""
+
+WAITING_ERRORS: Final = (
+    errors.UploadTimeoutError,
+    errors.OverloadedError,
+    errors.ShuttingDownError,
+    errors.DeadlineExceededError,
+)
+"""What any request with a body can end with, whatever it holds."""
 
 PLAIN_TYPE: Final = "application/json"
 
@@ -50,7 +61,9 @@ _HEADERS: Final[dict[str, dict[str, str]]] = {
     # The rest of a body that is too large is not worth reading.
     "too_many_bytes": {"Connection": "close"},
     "too_many_pictures": {"Connection": "close"},
+    "upload_timeout": {"Connection": "close"},
     "overloaded": {"Retry-After": "1"},
+    "shutting_down": {"Retry-After": "1", "Connection": "close"},
 }
 
 _logger = logging.getLogger(__name__)

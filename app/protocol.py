@@ -1,18 +1,55 @@
-"""HTTP/1.1 as uvicorn and httptools speak it, but for offers to upgrade, what is no HTTP, and heads without end."""
+"""HTTP/1.1 as uvicorn and httptools speak it, but for offers to upgrade, what is no HTTP, and who asks too much.
 
+What is refused here costs a small part of what an answer costs: the application never sees it.
+"""
+
+import asyncio
+import math
+import re
+from contextlib import suppress
+from functools import cache
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import httptools
+from fastapi import Response
+from starlette.types import Receive, Scope, Send
+from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
 
+from app.errors import (
+    DeadlineExceededError,
+    DigitsError,
+    OverloadedError,
+    ShuttingDownError,
+    UploadTimeoutError,
+)
+from app.gate import CALLER, GATE_KEY, Caller, Gate
 from app.headers import GUARD
-from app.problems import problem_response
+from app.problems import error_response, problem_response
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes that may arrive before a request's headers are complete, or between two pieces of its body."""
 
+DEADLINE_HEADER: Final = b"x-envoy-expected-rq-timeout-ms"
+"""How many milliseconds the caller waits for the answer. Envoy, and what is built on it, tells so by itself."""
+
+SLOWEST_LINE: Final = 8 * 1024
+"""Bytes a second; a body that comes more slowly for long is not waited for."""
+
+MOST_SWALLOWED: Final = 2**24
+"""Bytes of a refused request's body that are read, so that its sender comes to read the refusal."""
+
+_CALLER_KEY: Final = "caller"
+"""Where in a request's state its caller lies."""
+
 _TUNNEL: Final = b"CONNECT"
+
+_PROBES: Final = (b"/health/", b"/v2/health/", b"/v2/models/", b"/v1/models/")
+"""What is asked of these with GET are the probes, and what is as cheap: they are neither refused nor made to wait."""
+
+_MILLISECONDS: Final = re.compile(rb"[0-9]{1,9}")
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -24,10 +61,68 @@ class HttpProtocol(HttpToolsProtocol):
 
     _head = 0
     """Bytes that arrived since the last headers or piece of a body."""
+    _began: float | None = None
+    """When the client began what it is sending, or could have; None while nothing is expected of it."""
+    _in_body = False
+    """Whether a body is arriving."""
+    _late = False
+    """Whether the body did not come together with its headers."""
+    _received = 0
+    """Bytes of it."""
+    _refused = False
+    """Whether the request that is arriving was refused."""
+    _stuck = 0
+    """How many looks in a row found that the client does not read."""
+    _serving: Caller | None = None
+    """Whose request the application works at."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        if GATE_KEY not in app_state:
+            # The application has no lifespan.
+            app_state[GATE_KEY] = Gate()
+        self._gate: Gate = app_state[GATE_KEY]
+        self._application = self.app
+        self.app = self._serve
+        self._caller = Caller(self._gate, math.inf)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin, and close the connection that has been idle longest if there are too many."""
+        super().connection_made(transport)
+        gate = self._gate
+        gate.idle[self] = None
+        gate.opened += 1
+        self._began = self.loop.time()
+        self._timer = self.loop.call_later(gate.upload_timeout, self._look)
+        if len(self.connections) > gate.connections:
+            oldest = next(iter(gate.idle))
+            del gate.idle[oldest]
+            oldest.make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give up what was asked over this connection."""
+        self._timer.cancel()
+        self._gate.idle.pop(self, None)
+        super().connection_lost(exc)
+        if self._serving is not None:
+            self._serving.leave()
+        for cycle, _ in self.pipeline:
+            # The application never gets to see these.
+            cycle.scope["state"][_CALLER_KEY].release()
+        self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
         self._unset_keepalive_if_required()
+        if self._began is None:
+            self._began = self.loop.time()
+        self._late = self._in_body
         self._head += len(data)
         rest = memoryview(data)
         try:
@@ -39,27 +134,190 @@ class HttpProtocol(HttpToolsProtocol):
             self.send_400_response(f"The request's headers have more than {MAX_HEAD:,} bytes. Send fewer.")
 
     def on_headers_complete(self) -> None:
-        """Hand the request to the application, unless it will be parsed again."""
+        """Hand the request to the application, unless it is refused or will be parsed again."""
         self._head = 0
-        if not self.parser.should_upgrade():
-            super().on_headers_complete()
+        if self.parser.should_upgrade():
+            return
+        if self.transport.is_closing():
+            self._refused = True
+            return
+        now = self.loop.time()
+        self._gate.idle.pop(self, None)
+        announced, timeout = 0, self._gate.timeout
+        for name, value in self.headers:
+            if name == b"content-length":
+                announced = int(value)
+            elif name == DEADLINE_HEADER and _MILLISECONDS.fullmatch(value):
+                timeout = min(timeout, int(value) / 1000)
+        probe = self.parser.get_method() == b"GET" and self.url.startswith(_PROBES)
+        try:
+            # A refusal would overtake an answer that is owed; only so many bytes are read ahead.
+            if not probe and not self._owed():
+                self._gate.check(announced)
+                self._gate.check_connections(len(self.connections) - len(self._gate.idle))
+        except OverloadedError as error:
+            self._refuse(error)
+            return
+        finally:
+            self._began, self._in_body, self._received = now, True, 0
+        self._caller = self.scope["state"][_CALLER_KEY] = Caller(self._gate, now + timeout, probe=probe)
+        super().on_headers_complete()
+        if self._gate.draining:
+            # The client takes its next request elsewhere.
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
-        """Hand a piece of the body to the application."""
+        """Hand a piece of the body to the application, if there is room for it."""
         self._head = 0
+        self._received += len(body)
+        if self._refused:
+            if self._received > MOST_SWALLOWED:
+                self.transport.close()
+            return
+        if not self.cycle.response_complete:
+            try:
+                self._caller.hold(len(body))
+            except OverloadedError as error:
+                self._cut_off(error)
+                return
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Tell the application that the request is whole."""
         self._head = 0
-        if not self.parser.should_upgrade():
-            super().on_message_complete()
+        if self.parser.should_upgrade():
+            return
+        self._began, self._in_body = None, False
+        if self.transport.is_closing():
+            return
+        if self._refused:
+            self._refused = False
+            self._began = self.loop.time()
+            self._gate.idle[self] = None
+            return
+        if self.cycle.response_complete:
+            self._gate.idle[self] = None
+            return
+        if self._late and not self.pipeline:
+            # It was let in with its headers, and others have come since.
+            try:
+                self._gate.check()
+            except OverloadedError as error:
+                self._in_body = True
+                self._cut_off(error)
+                return
+        self._caller.arrived()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
+        super().on_response_complete()
+        if not self._in_body and self.cycle.response_complete and not self.transport.is_closing():
+            self._gate.idle[self] = None
+
+    def shutdown(self) -> None:
+        """Let the client finish what it is sending, for as long as the server waits; then end the connection."""
+        self._gate.draining = True
+        if self._sending():
+            patience = self.config.timeout_graceful_shutdown or 0
+            # In time for an answer: at the end of its patience the server cancels what is left.
+            self.loop.call_later(0.8 * patience, self._end)
+        if self._in_body or not self._sending():
+            super().shutdown()
+
+    def make_room(self) -> None:
+        """Close, for another connection's sake."""
+        self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no request with a problem, and end the connection."""
-        problem = problem_response(HTTPStatus.BAD_REQUEST, "malformed_request", msg, GUARD | {"Connection": "close"})
-        head = [name + b": " + value + b"\r\n" for name, value in problem.raw_headers]
-        self.transport.write(b"".join([STATUS_LINE[HTTPStatus.BAD_REQUEST], *head, b"\r\n", bytes(problem.body)]))
+        self._write(problem_response(HTTPStatus.BAD_REQUEST, "malformed_request", msg, {"Connection": "close"}))
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application answer, unless that has become pointless."""
+        caller: Caller = scope["state"][_CALLER_KEY]
+        CALLER.set(caller)
+        self._serving = caller
+        try:
+            try:
+                if not caller.probe:
+                    await self._gate.turn()
+                caller.check(self.loop.time())
+            except DeadlineExceededError as error:
+                await error_response(scope["path"], error, GUARD)(scope, receive, send)
+            else:
+                await self._application(scope, receive, send)
+        except asyncio.CancelledError:
+            # The server has waited as long as it does when it ends. What was begun already cannot be taken back.
+            with suppress(RuntimeError):
+                stopped = ShuttingDownError("The service was stopped before it came to this request. Send it again.")
+                await error_response(scope["path"], stopped, GUARD)(scope, receive, send)
+        finally:
+            caller.release()
+            self._serving = None
+
+    def _refuse(self, error: OverloadedError) -> None:
+        """Answer at once, and let the rest of the request pass by."""
+        self._refused = True
+        self._gate.idle[self] = None
+        # Whoever waits to be told to go on may never send the body.
+        last = self.expect_100_continue or self._gate.draining or not self.parser.should_keep_alive()
+        self.transport.write(_refusal(self.url.startswith((b"/v1/", b"/v2/")), str(error), last))
+        if last:
+            self.transport.close()
+
+    def _cut_off(self, error: DigitsError) -> None:
+        """Answer a request that is arriving, if it is its turn, and end the connection."""
+        begun = self._in_body and (self._refused or self.cycle.response_started)
+        if self._owed() or begun:
+            self.transport.close()
+        else:
+            self._write(error_response(self.url.decode("latin-1") if self._in_body else "", error))
+        if self._in_body and not self._refused:
+            # The application is not to go on with it.
+            self._caller.leave()
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self._refused = True
+
+    def _owed(self) -> bool:
+        """Whether an answer to an earlier request is not complete."""
+        if self._in_body and not self._refused:
+            return bool(self.pipeline)
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _sending(self) -> bool:
+        """Whether a request has begun to arrive and is not whole."""
+        return self._began is not None and (self._in_body or self._head > 0)
+
+    def _end(self) -> None:
+        """Wait no longer for what the client is sending."""
+        if self._sending() and not self.transport.is_closing():
+            self._cut_off(ShuttingDownError("The service was stopped before the request had arrived. Send it again."))
+
+    def _look(self) -> None:
+        """Close where the client takes too long to send or to read; look again when that may next be so.
+
+        One timer for each connection costs less than several for each request.
+        """
+        now, patience = self.loop.time(), self._gate.upload_timeout
+        self._stuck = self._stuck + 1 if self.transport.is_closing() or self.flow.write_paused else 0
+        if self._stuck > 1:
+            self.transport.abort()
+            return
+        due = math.inf
+        if self._began is not None and not self.flow.read_paused and not self._owed():
+            due = self._began + patience + self._received / SLOWEST_LINE * self._in_body
+        if now >= due and not self.transport.is_closing():
+            if self._sending():
+                self._cut_off(UploadTimeoutError("The request came too slowly. Send it again over a faster line."))
+            else:
+                self.transport.close()
+        self._timer = self.loop.call_at(min(max(due, now + 0.001), now + patience), self._look)
+
+    def _write(self, response: Response) -> None:
+        """Send a response that no application gave, and end the connection."""
+        self.transport.write(_raw(response))
         self.transport.close()
 
     def _parse(self, data: memoryview) -> memoryview:
@@ -82,3 +340,19 @@ class HttpProtocol(HttpToolsProtocol):
         # As uvicorn has it, for requests that follow one another without waiting.
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self.parser.feed_data(b"\r\n".join([*lines, b"", b""]))
+
+
+def _raw(response: Response) -> bytes:
+    """A response as it goes over the wire, with the headers that the application adds to its own."""
+    response.headers.update(GUARD)
+    head = [name + b": " + value + b"\r\n" for name, value in response.raw_headers]
+    return b"".join([STATUS_LINE[response.status_code], *head, b"\r\n", bytes(response.body)])
+
+
+@cache
+def _refusal(plain: bool, detail: str, last: bool) -> bytes:
+    """A refusal as it goes over the wire; there are few, and each is needed thousands of times a second."""
+    response = error_response("/v2" if plain else "", OverloadedError(detail))
+    if last:
+        response.headers["Connection"] = "close"
+    return _raw(response)

@@ -132,6 +132,50 @@ class Settings(BaseSettings):
             le=10_000,
         ),
     ] = 64
+    queue: Annotated[
+        int,
+        Field(
+            description="Requests that wait for one process in a burst; one more is answered with 503. While they keep "
+            "coming faster than they are answered, an eighth of it.",
+            ge=8,
+            le=100_000,
+        ),
+    ] = 64
+    max_held_bytes: Annotated[
+        int,
+        Field(
+            description="Most bytes of the bodies of all requests that a process has under way; what does not fit is "
+            "answered with 503.",
+            ge=1024,
+            le=2**36,
+            default_factory=lambda known: max(2**28, 4 * max(known["max_bytes"], known["max_batch_bytes"])),
+        ),
+    ]
+    max_connections: Annotated[
+        int, Field(description="Most connections of a process; the last eighth is kept for probes.", ge=8, le=100_000)
+    ] = 512
+    timeout: Annotated[
+        float, Field(description="Seconds after which no work is begun for a request any more.", gt=0, le=3600)
+    ] = 30.0
+    upload_timeout: Annotated[
+        float,
+        Field(
+            description="Seconds that a request's headers may take, and its body beyond what 8 KiB a second explain.",
+            gt=0,
+            le=3600,
+        ),
+    ] = 20.0
+    keep_alive: Annotated[
+        int, Field(description="Seconds for which a connection stays open that is not in use.", ge=0, le=3600)
+    ] = 75
+    drain: Annotated[
+        float,
+        Field(
+            description="Seconds for which a process that was told to end says it is not ready and still answers.",
+            ge=0,
+            le=3600,
+        ),
+    ] = 3.0
     api_keys: Annotated[
         tuple[str, ...],
         NoDecode,

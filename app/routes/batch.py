@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app import errors
 from app.documentation import request_body
-from app.problems import problem_documentation, problem_of
+from app.problems import WAITING_ERRORS, problem_documentation, problem_of
 from app.routes.answering import prediction_of, read_file
 from app.routes.state import Service, service_of
 from app.schemas import Batch, BatchItem
@@ -42,7 +42,7 @@ _FORM: Final[dict[str, Any]] = {
         errors.TooManyPicturesError,
         errors.UnsupportedUploadError,
         errors.MissingPictureError,
-        errors.OverloadedError,
+        *WAITING_ERRORS,
         parameters=True,
     ),
 )

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Request, Response
 from app import __version__
 from app.contract import INPUT_SHAPE, LABELS
 from app.documentation import BINARY, PUBLIC, reference, request_body
-from app.errors import InvalidRequestError
+from app.errors import InvalidRequestError, ShuttingDownError
 from app.problems import problem_documentation
 from app.protocol_schemas import (
     InferResponse,
@@ -26,7 +26,7 @@ from app.protocol_schemas import (
     TensorParameters,
 )
 from app.requests import DIGIT, INPUT, PROBABILITIES, InferInput, InferOutput, InferRequest
-from app.routes.state import Service
+from app.routes.state import Service, service_of
 from app.routes.tensors import (
     INFERENCE_ERRORS,
     MODEL_ERRORS,
@@ -67,6 +67,7 @@ _INFER: Final[dict[str, Any]] = {
     },
 }
 _NO_MODEL: Final = problem_documentation(*MODEL_ERRORS, plain=True)
+_NOT_READY: Final = problem_documentation(*MODEL_ERRORS, ShuttingDownError, plain=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,15 @@ async def live() -> Live:
     return Live()
 
 
-@router.get("/health/ready", summary="Whether pictures can be sent", **PUBLIC)
-async def ready() -> Ready:
+@router.get(
+    "/health/ready",
+    summary="Whether pictures can be sent",
+    responses=problem_documentation(ShuttingDownError, plain=True),
+    **PUBLIC,
+)
+async def ready(request: Request) -> Ready:
     """As /health/ready."""
+    service_of(request).check_ready()
     return Ready()
 
 
@@ -104,16 +111,16 @@ async def model_version(request: Request, name: Name, version: Version) -> Model
     return _metadata(served(request, name, version))
 
 
-@router.get(f"{MODEL}/ready", summary="Whether the model answers", responses=_NO_MODEL, **PUBLIC)
+@router.get(f"{MODEL}/ready", summary="Whether the model answers", responses=_NOT_READY, **PUBLIC)
 async def model_ready(request: Request, name: Name) -> ModelReady:
-    """It does."""
-    return ModelReady(name=served(request, name).model_name.name)
+    """As /health/ready."""
+    return _model_ready(served(request, name))
 
 
-@router.get(f"{VERSION}/ready", summary="Whether a version of the model answers", responses=_NO_MODEL, **PUBLIC)
+@router.get(f"{VERSION}/ready", summary="Whether a version of the model answers", responses=_NOT_READY, **PUBLIC)
 async def model_version_ready(request: Request, name: Name, version: Version) -> ModelReady:
-    """It does."""
-    return ModelReady(name=served(request, name, version).model_name.name)
+    """As /health/ready."""
+    return _model_ready(served(request, name, version))
 
 
 @router.post(f"{MODEL}/infer", summary="Read digits", **_INFER)
@@ -126,6 +133,11 @@ async def infer(request: Request, name: Name) -> Response:
 async def infer_version(request: Request, name: Name, version: Version) -> Response:
     """As without a version: there is one."""
     return await _infer(request, served(request, name, version))
+
+
+def _model_ready(service: Service) -> ModelReady:
+    service.check_ready()
+    return ModelReady(name=service.model_name.name)
 
 
 def _metadata(service: Service) -> ModelMetadata:

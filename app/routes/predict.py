@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import errors
 from app.decoding import FORMATS
 from app.documentation import BINARY, reference, request_body
-from app.problems import domain_problem, problem_documentation
+from app.problems import WAITING_ERRORS, domain_problem, problem_documentation
 from app.requests import PictureInJson
 from app.routes.answering import answer_file, answer_json, prediction_of
 from app.routes.state import service_of
@@ -52,7 +52,7 @@ _FORM: Final[dict[str, Any]] = {
         errors.DamagedPictureError,
         errors.NoInkError,
         errors.InvalidRequestError,
-        errors.OverloadedError,
+        *WAITING_ERRORS,
     ),
 )
 async def predict(

@@ -6,6 +6,8 @@ from typing import Final, cast
 from fastapi import Request
 
 from app.admission import Pool
+from app.errors import ShuttingDownError
+from app.gate import Gate
 from app.loading import Model
 from app.pages import Site
 from app.schemas import ModelName
@@ -22,6 +24,7 @@ class Service:
 
     model: Model
     pool: Pool
+    gate: Gate
     max_bytes: int
     max_pixels: int
     max_batch: int
@@ -36,6 +39,15 @@ class Service:
     def model_name(self) -> ModelName:
         """Which model answers."""
         return ModelName(name=self.model.metadata.name, version=self.model.metadata.version)
+
+    def check_ready(self) -> None:
+        """Whether pictures should be sent here.
+
+        Raises:
+            ShuttingDownError: the process was told to end.
+        """
+        if self.gate.draining:
+            raise ShuttingDownError("The service is about to stop. Send pictures elsewhere.")
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from fastapi import Request, Response
 
 from app import errors
 from app.admission import QUICK_BYTES
+from app.problems import WAITING_ERRORS
 from app.routes.answering import limited, read_file, show_shadow
 from app.routes.state import Service, service_of
 from app.uploads import too_many_pictures
@@ -36,7 +37,7 @@ INFERENCE_ERRORS: Final = (
     errors.TooManyPixelsError,
     errors.DamagedPictureError,
     errors.NoInkError,
-    errors.OverloadedError,
+    *WAITING_ERRORS,
 )
 """What a request for inference can end with."""
 

@@ -82,6 +82,7 @@ class TestTable:
         """Whatever a request can end with is in the table; what only start-up can end with is not."""
         expected = leaves(errors.PictureError) | leaves(errors.UploadError)
         expected |= leaves(errors.DoorError) | {errors.OverloadedError, errors.UnknownModelError}
+        expected |= {errors.ShuttingDownError, errors.DeadlineExceededError}
         assert set(PROBLEMS) == expected
 
     def test_codes_are_unique(self) -> None:
@@ -104,7 +105,10 @@ class TestTable:
             "invalid_request": 422,
             "too_many_pictures": 413,
             "unknown_model": 404,
+            "upload_timeout": 408,
             "overloaded": 503,
+            "shutting_down": 503,
+            "deadline_exceeded": 504,
             "unauthorized": 401,
             "misdirected_request": 421,
             "too_many_requests": 429,

@@ -64,6 +64,13 @@ def test_defaults() -> None:
         ),
         ("trusted_proxies", "192.0.2.1 10.0.0.0/8,::1", ("192.0.2.1", "10.0.0.0/8", "::1")),
         ("hsts_seconds", "31536000", 31_536_000),
+        ("queue", "8", 8),
+        ("max_held_bytes", "1024", 1024),
+        ("max_connections", "8", 8),
+        ("timeout", "0.5", 0.5),
+        ("upload_timeout", "1.5", 1.5),
+        ("keep_alive", "0", 0),
+        ("drain", "0", 0.0),
     ],
 )
 def test_every_field_is_a_variable(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
@@ -95,6 +102,13 @@ def test_every_field_is_tested_and_explained() -> None:
         "allowed_hosts",
         "trusted_proxies",
         "hsts_seconds",
+        "queue",
+        "max_held_bytes",
+        "max_connections",
+        "timeout",
+        "upload_timeout",
+        "keep_alive",
+        "drain",
     }
     assert all(field.description for field in Settings.model_fields.values())
 
@@ -144,6 +158,13 @@ def test_every_field_is_tested_and_explained() -> None:
         ("trusted_proxies", "10.0.0.1/8"),
         ("hsts_seconds", "-1"),
         ("hsts_seconds", "63072001"),
+        ("queue", "7"),
+        ("max_held_bytes", "1023"),
+        ("max_connections", "7"),
+        ("timeout", "0"),
+        ("upload_timeout", "0"),
+        ("keep_alive", "-1"),
+        ("drain", "-1"),
     ],
 )
 def test_values_out_of_bounds(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
@@ -151,6 +172,15 @@ def test_values_out_of_bounds(monkeypatch: pytest.MonkeyPatch, name: str, text: 
     monkeypatch.setenv(ENVIRONMENT_PREFIX + name.upper(), text)
     with pytest.raises(ValidationError, match=name):
         Settings()
+
+
+def test_largest_request_is_never_too_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may be held at once grows with what one request may have."""
+    assert Settings().max_held_bytes == 2**28
+    monkeypatch.setenv("DIGITS_MAX_BATCH_BYTES", str(2**27))
+    assert Settings().max_held_bytes == 2**29
+    monkeypatch.setenv("DIGITS_MAX_BYTES", str(2**28))
+    assert Settings().max_held_bytes == 2**30
 
 
 @pytest.mark.parametrize(

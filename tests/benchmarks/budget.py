@@ -16,6 +16,7 @@ from app.admission import Pool
 from app.answers import answer
 from app.contract import MAX_PIXELS
 from app.decoding import decode, open_upload
+from app.gate import Gate
 from app.loading import Model
 from app.normalization import normalize
 from app.pages import Site
@@ -77,7 +78,15 @@ def measure_budget(model: Model, picture: bytes, multipart_request: bytes, calls
     prepared = normalize(pixels).pixels[None]
     reading = read(open_upload(picture, MAX_PIXELS), model.classifier)
     service = Service(
-        model, cast(Pool, None), _MAX_BYTES, MAX_PIXELS, 1, _MAX_BYTES, cast(Site, None), cast(Watcher, None)
+        model,
+        cast(Pool, None),
+        Gate(),
+        _MAX_BYTES,
+        MAX_PIXELS,
+        1,
+        _MAX_BYTES,
+        cast(Site, None),
+        cast(Watcher, None),
     )
     headers = [
         (name.lower(), value.strip()) for name, _, value in (line.partition(b":") for line in head.split(b"\r\n")[1:])

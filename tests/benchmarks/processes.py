@@ -39,6 +39,10 @@ class Running:
         """Resident bytes of each process of the tree, the largest first."""
         return sorted(filter(None, map(_resident, tree(self.process))), reverse=True)
 
+    def processor_seconds(self) -> float:
+        """Seconds of processors that the tree has used."""
+        return sum(map(_used, tree(self.process)))
+
 
 @contextmanager
 def running(server: Server, logs: Path) -> Iterator[Running]:
@@ -95,6 +99,16 @@ def _resident(process: int) -> int:
         return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * _PAGE
     except OSError:
         return 0
+
+
+def _used(process: int) -> float:
+    """Seconds of processors; 0 of a process that has ended."""
+    try:
+        # In user mode and in the kernel.
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        return 0.0
 
 
 def _is_ready(port: int, path: str) -> bool:

@@ -120,7 +120,7 @@ def _service(workers: int) -> Server:
         command=("-m", "app.main"),
         ask=ask_by_form("/predict", "file"),
         ready="/health/ready",
-        variables={"DIGITS_PORT": "PORT", "DIGITS_WORKERS": str(workers)},
+        variables={"DIGITS_PORT": "PORT", "DIGITS_WORKERS": str(workers), "DIGITS_DRAIN": "0"},
     )
 
 

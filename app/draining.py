@@ -1,0 +1,53 @@
+"""SIGTERM -> a process that says it is not ready, takes what still comes for a while, and then ends."""
+
+import asyncio
+import faulthandler
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+from app.gate import Gate
+
+SHUTDOWN_SECONDS: Final = 5
+"""How long requests under way may take once no more are accepted."""
+
+_LAST_RESORT_SECONDS: Final = 5
+"""How long after that the process ends whatever its threads do: a decoder that hangs cannot be stopped otherwise."""
+
+
+@contextmanager
+def draining(gate: Gate, seconds: float) -> Iterator[None]:
+    """While the block runs, let SIGTERM reach the server only after the gate has been draining for some time.
+
+    Load balancers need that time to find the process not ready. Further SIGTERMs change nothing: a process may get one
+    from its supervisor and one from whoever stops them all. Ctrl-C is the server's as ever and ends the wait.
+
+    Args:
+        gate: told that the end is near.
+        seconds: that pass before the server is told.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        # Signals are handled in the main thread only; a server that runs elsewhere is stopped in another way.
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    servers = signal.getsignal(signal.SIGTERM)
+
+    def end() -> None:
+        signal.signal(signal.SIGTERM, servers)
+        signal.raise_signal(signal.SIGTERM)
+
+    def begin(_: int, __: FrameType | None) -> None:
+        gate.draining = True
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        faulthandler.dump_traceback_later(seconds + SHUTDOWN_SECONDS + _LAST_RESORT_SECONDS, exit=True)
+        loop.call_soon_threadsafe(loop.call_later, seconds, end)
+
+    signal.signal(signal.SIGTERM, begin)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, servers)

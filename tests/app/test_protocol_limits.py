@@ -1,0 +1,393 @@
+"""Who asks too much, too slowly or too late is refused before the application sees it; probes are not."""
+
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import pytest
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from starlette.requests import ClientDisconnect
+
+from app import problems
+from app.errors import DeadlineExceededError
+from app.gate import CALLER, GATE_KEY, Gate
+from app.problems import MEDIA_TYPE, PLAIN_TYPE
+from app.protocol import DEADLINE_HEADER, MOST_SWALLOWED, HttpProtocol
+from tests.app.test_protocol import PATIENCE, Answer, Connection, connected, request
+
+
+@dataclass
+class Served:
+    """A running server whose application answers when it is told to."""
+
+    port: int
+    gate: Gate
+    server: uvicorn.Server
+    asked: list[str] = field(default_factory=list)
+    """Paths that the application saw."""
+    left: list[str] = field(default_factory=list)
+    """Paths whose callers left, as the application noticed."""
+    may_answer: threading.Event = field(default_factory=threading.Event)
+
+    def stop(self) -> None:
+        """Tell the server to end."""
+        self.server.should_exit = True
+
+
+@contextmanager
+def serving(gate: Gate, grace: int = 5) -> Iterator[Served]:
+    """Run a server with this gate until the block ends."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        yield {GATE_KEY: gate}
+
+    application = FastAPI(lifespan=lifespan)
+    problems.install(application)
+
+    @application.api_route("/{path:path}", methods=["GET", "POST"])
+    async def answer(request: Request) -> Response:
+        path = request.url.path
+        running.asked.append(path)
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            running.left.append(path)
+            return Response()
+        if path == "/large":
+            return Response(bytes(2**24))
+        caller = CALLER.get()
+        assert caller is not None
+        if path.startswith("/wait"):
+            caller.step_aside()
+            try:
+                with caller.patience():
+                    while not running.may_answer.is_set():  # noqa: ASYNC110  # it is set by another thread
+                        await anyio.sleep(0.01)
+            except DeadlineExceededError:
+                running.left.append(path)
+                raise
+        return Response(f'{{"bytes": {len(body)}}}', media_type="application/json")
+
+    config = uvicorn.Config(
+        application, port=0, http=HttpProtocol, ws="none", log_config=None, access_log=False,
+        timeout_graceful_shutdown=grace,
+    )  # fmt: skip
+    running = Served(0, gate, uvicorn.Server(config))
+    thread = threading.Thread(target=running.server.run)
+    thread.start()
+    until(lambda: running.server.started)
+    running.port = running.server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield running
+    finally:
+        running.stop()
+        running.may_answer.set()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another thread brings about."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def post(path: str = "/a", body: bytes = b"seven", headers: str = "") -> bytes:
+    return request(f"POST {path} HTTP/1.1", headers, body)
+
+
+def get(path: str) -> bytes:
+    return request(f"GET {path} HTTP/1.1")
+
+
+def sent_before_the_end(connection: Connection, packet: bytes, most: int) -> int:
+    """How often a packet can be sent before the server ends the connection; fails where it never does."""
+    for sent in range(most):
+        try:
+            connection.send(packet)
+        except (BrokenPipeError, ConnectionResetError):
+            return sent
+    raise AssertionError("The connection never ended.")
+
+
+def assert_problem(answer: Answer, status: int, code: str) -> None:
+    assert (answer.status, answer.headers["content-type"]) == (status, MEDIA_TYPE)
+    assert (answer.content["status"], answer.content["code"]) == (status, code)
+    assert answer.content["detail"].endswith(".")
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    with serving(Gate(queue=8, held_bytes=1000, connections=16)) as running:
+        yield running
+
+
+@pytest.fixture
+def connection(served: Served) -> Iterator[Connection]:
+    with connected(served.port) as fresh:
+        yield fresh
+
+
+class TestQueue:
+    def test_full(self, served: Served, connection: Connection) -> None:
+        """Where the queue is full, the answer comes at once, says when to try again, and costs no connection."""
+        served.gate.waiting = 8
+        for _ in range(3):
+            connection.send(post())
+            answer = connection.answer()
+            assert_problem(answer, 503, "overloaded")
+            assert answer.headers["retry-after"] == "1"
+        assert served.asked == []
+        served.gate.waiting = 0
+        assert connection.ask(post())["bytes"] == 5
+        assert served.gate.waiting == 0
+
+    @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/v2/health/ready", "/v1/models/default"])
+    def test_probes_pass(self, served: Served, connection: Connection, path: str) -> None:
+        """A probe is answered however long the queue."""
+        served.gate.waiting = 8
+        connection.send(get(path))
+        assert connection.answer().status == 200
+        assert served.asked == [path]
+
+    def test_plain_protocols(self, served: Served, connection: Connection) -> None:
+        """Clients of other servers are told in their protocol's way."""
+        served.gate.waiting = 8
+        connection.send(post("/v2/models/default/infer"))
+        answer = connection.answer()
+        assert (answer.status, answer.headers["content-type"]) == (503, PLAIN_TYPE)
+        assert set(answer.content) == {"error"}
+
+    def test_body_that_comes_later(self, served: Served, connection: Connection) -> None:
+        """A refused request's body passes by, in whatever pieces it comes; the next request is read from its start."""
+        served.gate.waiting = 8
+        whole = post(body=b"GET / HTTP/1.1\r\n\r\n" * 3)
+        connection.send(whole[:-40], whole[-40:-10], whole[-10:])
+        assert_problem(connection.answer(), 503, "overloaded")
+        served.gate.waiting = 0
+        assert connection.ask(post())["bytes"] == 5
+        assert served.asked == ["/a"]
+
+    def test_large_body(self, served: Served, connection: Connection) -> None:
+        """Of a refused body no more is read than its sender needs to notice."""
+        served.gate.waiting = 8
+        head = request("POST /a HTTP/1.1", f"Content-Length: {2**30}\r\n")
+        connection.send(head)
+        assert_problem(connection.answer(), 503, "overloaded")
+        assert sent_before_the_end(connection, bytes(2**20), 100) >= MOST_SWALLOWED // 2**20
+
+    def test_body_on_hold(self, served: Served, connection: Connection) -> None:
+        """Who waits to be told to send the body is refused, and the connection ends: the body may come or not."""
+        served.gate.waiting = 8
+        connection.send(request("POST /a HTTP/1.1", "Expect: 100-continue\r\nContent-Length: 5\r\n"))
+        assert_problem(connection.answer(), 503, "overloaded")
+        assert connection.ended()
+
+    def test_no_refusal_overtakes_an_answer(self, served: Served, connection: Connection) -> None:
+        """Of requests that follow without waiting, each gets its own answer in its turn."""
+        connection.send(post("/wait"))
+        until(lambda: served.asked == ["/wait"])
+        served.gate.waiting = 8
+        connection.send(post("/b"))
+        served.may_answer.set()
+        assert [connection.answer().status for _ in range(2)] == [200, 200]
+
+    def test_late_body(self, served: Served, connection: Connection) -> None:
+        """A request that was let in and whose body completes when the queue is full is refused then."""
+        whole = post()
+        connection.send(whole[:-2])
+        until(lambda: served.asked == ["/a"])
+        served.gate.waiting = 8
+        connection.send(whole[-2:])
+        assert_problem(connection.answer(), 503, "overloaded")
+        assert connection.ended()
+        until(lambda: served.gate.held == 0)
+
+
+class TestBytes:
+    def test_announced(self, served: Served, connection: Connection) -> None:
+        """A body that would not fit beside the others is refused by its length; one that fits is read."""
+        served.gate.held = 500
+        connection.send(post(body=b"7" * 501))
+        assert_problem(connection.answer(), 503, "overloaded")
+        assert connection.ask(post(body=b"7" * 500))["bytes"] == 500
+        until(lambda: served.gate.held == 500)
+
+    def test_unannounced(self, served: Served, connection: Connection) -> None:
+        """A body without a length is cut off where there is no room for more, and all is given back."""
+        connection.send(request("POST /a HTTP/1.1", "Transfer-Encoding: chunked\r\n"))
+        connection.send(b"200\r\n" + bytes(512) + b"\r\n")
+        connection.send(b"200\r\n" + bytes(512) + b"\r\n")
+        assert_problem(connection.answer(), 503, "overloaded")
+        assert connection.ended()
+        until(lambda: served.gate.held == 0)
+
+    def test_client_that_leaves(self, served: Served) -> None:
+        """What a client sent that leaves, with requests under way and waiting, is given back."""
+        with connected(served.port) as leaving:
+            leaving.send(post("/wait", b"7" * 400) + post("/b", b"7" * 100) + post("/c", b"7" * 100))
+            until(lambda: served.gate.held > 400)
+        until(lambda: served.gate.held == 0)
+        assert served.left == ["/wait"]
+        assert served.asked == ["/wait"]
+
+
+class TestDeadlines:
+    def test_of_the_header(self, served: Served, connection: Connection) -> None:
+        """A request that waits beyond the time its caller allows ends with 504."""
+        connection.send(post("/wait", headers=f"{DEADLINE_HEADER.decode()}: 20\r\n"))
+        assert_problem(connection.answer(), 504, "deadline_exceeded")
+        assert served.left == ["/wait"]
+
+    def test_already_passed(self, served: Served, connection: Connection) -> None:
+        """Work without time for it is not begun."""
+        connection.send(post(headers=f"{DEADLINE_HEADER.decode()}: 0\r\n"))
+        assert_problem(connection.answer(), 504, "deadline_exceeded")
+        assert served.asked == []
+
+    @pytest.mark.parametrize("value", ["soon", "-1", "1e3", "99999999999999", ""])
+    def test_nonsense(self, served: Served, connection: Connection, value: str) -> None:
+        """A value that is no number of milliseconds counts as none."""
+        assert connection.ask(post(headers=f"{DEADLINE_HEADER.decode()}: {value}\r\n"))["bytes"] == 5
+        assert served.asked == ["/a"]
+
+    def test_of_the_setting(self) -> None:
+        """Without a header, and against a longer one, the service's own limit holds."""
+        with serving(Gate(timeout=0.02)) as served, connected(served.port) as connection:
+            connection.send(post("/wait", headers=f"{DEADLINE_HEADER.decode()}: 60000\r\n"))
+            assert_problem(connection.answer(), 504, "deadline_exceeded")
+            assert served.left == ["/wait"]
+
+
+class TestSlowClients:
+    @pytest.fixture
+    def served(self) -> Iterator[Served]:
+        """A server without patience."""
+        with serving(Gate(upload_timeout=0.3)) as running:
+            yield running
+
+    @pytest.mark.parametrize(
+        "start",
+        [
+            b"P",
+            b"POST /a HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+            b"POST /a HTTP/1.1\r\nContent-Length: 1000\r\n\r\n7",
+            b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nsev",
+        ],
+        ids=["method", "header", "body", "chunk"],
+    )
+    def test_stalled(self, served: Served, connection: Connection, start: bytes) -> None:
+        """A request that stops half way is answered with 408, and its connection ends."""
+        connection.send(start)
+        assert_problem(connection.answer(), 408, "upload_timeout")
+        assert connection.ended()
+        until(lambda: served.gate.held == 0 and not served.gate.idle)
+
+    def test_dripping(self, served: Served, connection: Connection) -> None:
+        """Bytes that come one by one do not win more time."""
+        connection.send(b"POST /a HTTP/1.1\r\nX-Slow: ")
+        assert sent_before_the_end(connection, b"7", 5000) > 0
+        assert served.asked == []
+
+    def test_silent(self, served: Served, connection: Connection) -> None:
+        """A connection that never asks is closed without a word: browsers open some in advance."""
+        assert connection.ended()
+        assert served.asked == []
+
+    def test_second_request(self, served: Served, connection: Connection) -> None:
+        """The time counts anew for each request of a connection, and for the pause before it not at all."""
+        for _ in range(3):
+            assert connection.ask(post())["bytes"] == 5
+            time.sleep(0.25)
+        connection.send(post()[:-1])
+        assert_problem(connection.answer(), 408, "upload_timeout")
+        assert served.asked == ["/a"] * 4
+
+    def test_waiting_for_an_answer_is_not_slow(self, served: Served, connection: Connection) -> None:
+        """A client whose answer takes long is not cut off, even if its next request has begun to come."""
+        connection.send(post("/wait") + b"POST /b HTTP/1.1\r\n")
+        time.sleep(1.0)
+        served.may_answer.set()
+        assert connection.answer().status == 200
+
+    def test_unread_answers(self, served: Served) -> None:
+        """A client that does not read what it asked for is cut off in the end."""
+        with connected(served.port) as connection:
+            connection.send(get("/large"))
+            until(lambda: not served.server.server_state.connections)
+            assert served.asked == ["/large"]
+
+
+class TestConnections:
+    def test_longest_idle_makes_room(self, served: Served) -> None:
+        """One connection too many closes the one that has been idle longest, whatever it was used for."""
+        with connected(served.port) as first, connected(served.port) as second, ExitStack() as others:
+            first.send(post())
+            assert first.answer().status == 200
+            for _ in range(15):
+                others.enter_context(connected(served.port))
+            assert second.ended()
+            assert first.ask(post())["bytes"] == 5
+
+    def test_requests_under_way_keep_theirs(self, served: Served) -> None:
+        """Connections with requests under way are kept, newcomers may probe only."""
+        with ExitStack() as stack:
+            peers = [stack.enter_context(connected(served.port)) for _ in range(14)]
+            for peer in peers:
+                peer.send(post("/wait"))
+            until(lambda: len(served.asked) == 14)
+            connection = stack.enter_context(connected(served.port))
+            connection.send(post())
+            assert_problem(connection.answer(), 503, "overloaded")
+            connection.send(get("/health/ready"))
+            assert connection.answer().status == 200
+            served.may_answer.set()
+            assert {peer.answer().status for peer in peers} == {200}
+
+
+class TestShutdown:
+    def test_draining_closes_connections(self, served: Served, connection: Connection) -> None:
+        """While the process drains, answers tell their clients to go elsewhere with the next request."""
+        served.gate.draining = True
+        connection.send(post())
+        answer = connection.answer()
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert connection.ended()
+
+    @pytest.mark.parametrize("sent", [-10, -2], ids=["headers", "body"])
+    def test_request_that_is_arriving(self, served: Served, connection: Connection, sent: int) -> None:
+        """A request that has begun to arrive when the server ends is let in and answered."""
+        whole = post()
+        connection.send(whole[:sent])
+        served.stop()
+        until(lambda: served.gate.draining)
+        connection.send(whole[sent:])
+        answer = connection.answer()
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+
+    @pytest.mark.parametrize("sent", [-10, -2], ids=["headers", "body"])
+    def test_upload_that_does_not_end(self, sent: int, caplog: pytest.LogCaptureFixture) -> None:
+        """A request that does not arrive in time is told so with 503, in the usual words."""
+        with serving(Gate(), grace=1) as served, connected(served.port) as connection:
+            connection.send(post()[:sent])
+            served.stop()
+            assert_problem(connection.answer(), 503, "shutting_down")
+            assert connection.ended()
+        assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+    def test_work_that_does_not_end(self) -> None:
+        """Nor does work that takes longer than the server waits end in a plain 500."""
+        with serving(Gate(), grace=1) as served, connected(served.port) as connection:
+            connection.send(post("/wait"))
+            until(lambda: served.asked == ["/wait"])
+            served.stop()
+            assert_problem(connection.answer(), 503, "shutting_down")
