@@ -15,7 +15,7 @@ from app.gate import GATE_KEY, Gate
 from app.loading import Model, load_model
 from app.pages import build_site
 from app.requests import InferRequest, PictureInJson, ServingRequest
-from app.routes import batch, health, model, open_inference, page, predict, tensorflow_serving
+from app.routes import batch, health, model, open_inference, page, predict, read, tensorflow_serving
 from app.routes.state import STATE_KEY, Live, Service
 from app.schemas import PlainError, Problem
 from app.settings import Settings
@@ -60,7 +60,8 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
         version=__version__,
         lifespan=lifespan,
     )
-    routers = [routes.router for routes in (predict, batch, model, health, open_inference, tensorflow_serving, page)]
+    parts = (predict, read, batch, model, health, open_inference, tensorflow_serving, page)
+    routers = [part.router for part in parts]
     for router in routers:
         application.include_router(router)
     problems.install(application)

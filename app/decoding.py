@@ -25,7 +25,7 @@ FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 """The decoders an upload may reach, by Pillow's names; everything else Pillow knows stays closed."""
 
 WORKING_SIDE: Final = 384
-"""A picture whose longer side is at least twice this many pixels is shrunk while it is decoded."""
+"""For one digit, a picture whose longer side is at least twice this many pixels is shrunk while it is decoded."""
 
 _DAMAGE: Final = (
     OSError,
@@ -149,22 +149,26 @@ def open_upload(body: bytes, max_pixels: int) -> Upload:
     return Upload(image=image, format=image.format or "", width=image.width, height=image.height)
 
 
-def decode(upload: Upload) -> Picture:
+def decode(upload: Upload, working_side: int = WORKING_SIDE) -> Picture:
     """Decode the first frame of an opened picture, upright and grey.
 
     Transparent pictures are laid on white, or on black where their visible ink is light. 16-bit, 32-bit and float
     pictures are scaled to 8 bits, never clipped. JPEGs are shrunk by libjpeg while decoding.
+
+    Args:
+        upload: is used up.
+        working_side: a picture whose longer side has at least twice as many pixels is shrunk by a whole factor.
 
     Raises:
         DamagedPictureError: the pixels end early or contradict the header.
     """
     try:
         image = upload.image
-        shrink = _shrink_factor(image.size)
+        shrink = _shrink_factor(image.size, working_side)
         image.draft(None, (max(1, image.width // shrink), max(1, image.height // shrink)))
         image.load()
         orientation = _orientation(image)
-        image = _reduced(_eight_bit(image))
+        image = _reduced(_eight_bit(image, working_side), working_side)
         grey = _flattened(image) if image.has_transparency_data else _grey(image)
     except _DAMAGE as error:
         message = "The picture is damaged or ends early. Save the picture again and resend it."
@@ -228,7 +232,7 @@ def _orientation(image: Image.Image) -> Image.Transpose | None:
         return None
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def _eight_bit(image: Image.Image, working_side: int) -> Image.Image:
     """Bring 1, 16 and 32 bits and floats to 8 bits a channel; `convert("L")` alone would clip the deeper ones."""
     match image.mode:
         case "1":
@@ -240,24 +244,24 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         case "LAB":
             return image.getchannel("L")
         case "I" | "F" | "I;16" | "I;16L" | "I;16B" | "I;16N":
-            return Image.fromarray(_scaled(np.asarray(image)))
+            return Image.fromarray(_scaled(np.asarray(image), working_side))
         case _:
             return image
 
 
-def _scaled(deep: Samples) -> GreyPixels:
+def _scaled(deep: Samples, working_side: int) -> GreyPixels:
     """Map samples of unknown depth to 0..255: by the smallest usual full scale that holds them all."""
     scales = _FULL_SCALES if deep.dtype.kind == "f" else _FULL_SCALES[1:]
-    values = _reduced_deep(deep).astype(np.float64)
+    values = _reduced_deep(deep, working_side).astype(np.float64)
     values -= min(0.0, float(values.min()))
     largest = float(values.max())
     full = next((scale for scale in scales if largest <= scale), largest)
     return np.asarray(np.rint(values * (255.0 / full)), np.uint8)
 
 
-def _reduced_deep(deep: Samples) -> Samples:
+def _reduced_deep(deep: Samples, working_side: int) -> Samples:
     """As `_reduced`, for samples that Pillow cannot average; what is no number becomes black."""
-    factor = _shrink_factor(deep.shape)
+    factor = _shrink_factor(deep.shape, working_side)
     if deep.dtype.kind == "f":
         deep = np.nan_to_num(deep, nan=0.0, posinf=0.0, neginf=0.0)
         np.clip(deep, -_LARGEST_SAMPLE, _LARGEST_SAMPLE, out=deep)
@@ -268,13 +272,13 @@ def _reduced_deep(deep: Samples) -> Samples:
     return np.asarray(cv2.resize(native, size, interpolation=cv2.INTER_AREA))
 
 
-def _shrink_factor(shape: tuple[int, ...]) -> int:
-    """The whole factor to shrink by so that the longer side keeps at least WORKING_SIDE pixels."""
-    return max(1, max(shape) // WORKING_SIDE)
+def _shrink_factor(shape: tuple[int, ...], working_side: int) -> int:
+    """The whole factor to shrink by so that the longer side keeps at least so many pixels."""
+    return max(1, max(shape) // working_side)
 
 
-def _reduced(image: Image.Image) -> Image.Image:
-    factor = _shrink_factor(image.size)
+def _reduced(image: Image.Image, working_side: int) -> Image.Image:
+    factor = _shrink_factor(image.size, working_side)
     return image.reduce(factor) if factor > 1 else image
 
 

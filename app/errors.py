@@ -32,6 +32,10 @@ class NoInkError(PictureError):
     """The picture is blank: nothing on it stands out from its ground."""
 
 
+class TooMuchWritingError(PictureError):
+    """The picture holds far more writing than a few rows of digits."""
+
+
 class UploadError(DigitsError):
     """The request does not carry its pictures in a way the service understands."""
 

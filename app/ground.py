@@ -60,6 +60,8 @@ _RIDGE: Final = 1e-6 * np.eye(6)
 
 _KNOWN_SHAPES: Final = 8
 """Who sends many pictures sends them in few sizes: for so many of them, what depends on the size alone is kept."""
+GROUND_SIDE: Final = 384
+"""Pixels of the longer side at which shadows are followed; in larger pictures the window would take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +173,22 @@ def frame_of(picture: npt.NDArray[Sample]) -> npt.NDArray[Sample]:
 
 def local_ground(grey: Grey, dark: bool) -> Level:
     """The ground under the ink by grey-scale closing (dark ink) or opening (light ink): follows shadow edges."""
-    window = max(3, int(min(grey.shape) * GROUND_WINDOW) | 1)
+    small = shrunk(grey, GROUND_SIDE)
+    window = max(3, int(min(small.shape) * GROUND_WINDOW) | 1)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (window, window))
-    ground = cv2.morphologyEx(cv2.medianBlur(grey, 3), cv2.MORPH_CLOSE if dark else cv2.MORPH_OPEN, kernel)
-    return cv2.GaussianBlur(ground, (0, 0), max(0.5, window / 24)).astype(np.float32)
+    ground = cv2.morphologyEx(cv2.medianBlur(small, 3), cv2.MORPH_CLOSE if dark else cv2.MORPH_OPEN, kernel)
+    ground = cv2.GaussianBlur(ground, (0, 0), max(0.5, window / 24)).astype(np.float32)
+    return np.asarray(ground if small is grey else cv2.resize(ground, grey.shape[::-1]), np.float32)
+
+
+def shrunk(grey: Grey, side: int) -> Grey:
+    """At most `side` pixels on the longer side: uint8 (height, width); a smaller picture stays as it is."""
+    scale = max(grey.shape) / side
+    if scale <= 1.0:
+        return grey
+    height, width = grey.shape
+    size = (max(1, round(width / scale)), max(1, round(height / scale)))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def percentile(values: npt.NDArray[np.floating], share: float) -> float:

@@ -63,6 +63,18 @@ cv2.setNumThreads(1)
 
 
 @dataclass(frozen=True, slots=True)
+class Writing:
+    """All the ink of a picture."""
+
+    response: Response
+    """How far everything on the picture stands out from its ground."""
+    mask: Mask
+    """0 or 255, what of that is ink."""
+    dark: bool
+    """Whether it is darker than its ground."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ink:
     """The ink of a digit."""
 
@@ -105,13 +117,36 @@ def find_ink(grey: Grey) -> Ink:
     return ink if goes_on and sheet.surrounded < SURROUNDED else written
 
 
-def _find_ink(grey: Grey) -> Ink:
+def find_writing(grey: Grey) -> Writing:
+    """Find everything that is written on a grey picture: uint8 (height, width), ink darker or lighter than its ground.
+
+    Raises:
+        NoInkError: nothing on the picture stands out from its ground.
+    """
+    sheet = find_sheet(grey)
+    if sheet is not None:
+        try:
+            return _find_writing(sheet.picture)
+        except NoInkError:
+            pass
+    return _find_writing(grey)
+
+
+def _find_writing(grey: Grey) -> Writing:
     response, dark = ink_response(grey)
     response = _without_rules(response)
-    ink = _threshold(response)
-    mask = _find_digit(ink)
+    return Writing(response, _threshold(response), dark)
+
+
+def _find_ink(grey: Grey) -> Ink:
+    writing = _find_writing(grey)
+    mask = _find_digit(writing.mask)
     return Ink(
-        response, _stroke_picture(response, mask), mask, dark, _largest_piece(ink & ~mask) / np.count_nonzero(mask)
+        writing.response,
+        stroke_picture(writing.response, mask),
+        mask,
+        writing.dark,
+        _largest_piece(writing.mask & ~mask) / np.count_nonzero(mask),
     )
 
 
@@ -221,7 +256,7 @@ def _find_digit(ink: Mask) -> Mask:
     return np.asarray(shade[labels], np.uint8)
 
 
-def _stroke_picture(response: Response, mask: Mask) -> Grey:
+def stroke_picture(response: Response, mask: Mask) -> Grey:
     """The digit alone, white on black, with the soft edges of its strokes."""
     level = percentile(response[mask > 0], 60.0)
     around = cv2.dilate(mask, _NEIGHBOURS)

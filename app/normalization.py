@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.contract import BOX, INPUT_SHAPE, SIDE
-from app.ground import Grey, mean_depth
+from app.ground import Grey, mean_depth, shrunk
 from app.ink import find_ink
 
 LONGEST_SIDE: Final = 384
@@ -91,7 +91,7 @@ def normalize(picture: Grey) -> Digit:
     small = shrink(picture)
     ink = find_ink(small)
     box = Box(*_bounds(ink.mask))
-    pixels = _place(ink.strokes[box.top : box.bottom, box.left : box.right])
+    pixels = place(ink.strokes[box.top : box.bottom, box.left : box.right])
     crop_box = box.scaled(small.shape, picture.shape)
     return Digit(pixels.reshape(INPUT_SHAPE), ink.dark, crop_box, ink.left_out, unchanged=False)
 
@@ -121,16 +121,15 @@ def _centre_of_mass(picture: Grey) -> tuple[float, float]:
 
 def shrink(picture: Grey) -> Grey:
     """At most LONGEST_SIDE pixels on the longer side: uint8 (height, width)."""
-    height, width = picture.shape
-    scale = max(height, width) / LONGEST_SIDE
-    if scale <= 1.0:
-        return picture
-    size = (max(1, round(width / scale)), max(1, round(height / scale)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return shrunk(picture, LONGEST_SIDE)
 
 
-def _place(crop: Grey) -> Grey:
-    """Scale the cropped ink into BOX x BOX with anti-aliasing, its centre of mass at the middle of SIDE x SIDE."""
+def place(crop: Grey) -> Grey:
+    """Scale the cropped ink into BOX x BOX with anti-aliasing, its centre of mass at the middle of SIDE x SIDE.
+
+    Args:
+        crop: uint8 (height, width), white ink on black that reaches all four edges.
+    """
     crop = _widen(_refine(crop))
     height, width = crop.shape
     scale = BOX / max(height, width)

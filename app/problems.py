@@ -22,6 +22,7 @@ PROBLEMS: Final[dict[type[errors.DigitsError], tuple[HTTPStatus, str]]] = {
     errors.TooManyPixelsError: (HTTPStatus.UNPROCESSABLE_ENTITY, "too_many_pixels"),
     errors.DamagedPictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "damaged_picture"),
     errors.NoInkError: (HTTPStatus.UNPROCESSABLE_ENTITY, "no_ink"),
+    errors.TooMuchWritingError: (HTTPStatus.UNPROCESSABLE_ENTITY, "too_much_writing"),
     errors.MissingPictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "missing_picture"),
     errors.InvalidRequestError: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request"),
     errors.MalformedUploadError: (HTTPStatus.BAD_REQUEST, "malformed_upload"),

@@ -10,6 +10,7 @@ from app.classifier import Classifier
 from app.decoding import Picture, Upload, decode
 from app.explanation import Evidence, explain
 from app.normalization import Box, normalize
+from app.rows import WORKING_SIDE, Row, RowDigit, read_page
 
 PIXELS: Final = "PIXELS"
 """What is told as the format of a picture that came as numbers."""
@@ -45,6 +46,21 @@ class Reading:
         return int(self.probabilities.argmax())
 
 
+@dataclass(frozen=True, slots=True)
+class PageReading:
+    """A picture of several digits, read."""
+
+    rows: tuple[Row, ...]
+    """From the top; their boxes are in pixels of the upright original."""
+    inverted: bool
+    """Whether the ink was darker than its ground."""
+    width: int
+    """Of the upright original, in pixels."""
+    height: int
+    format: str
+    """One of app.decoding.FORMATS, or PIXELS."""
+
+
 def read(upload: Upload, classifier: Classifier, *, with_evidence: bool = False) -> Reading:
     """Decode, prepare and classify a picture; gathering the evidence for the answer takes some 10 ms more.
 
@@ -73,4 +89,33 @@ def read_decoded(picture: Picture, classifier: Classifier, *, with_evidence: boo
         format=picture.format,
         evidence=explain(digit.pixels, int(probabilities.argmax()), classifier) if with_evidence else None,
         pixels=digit.pixels,
+    )
+
+
+def read_rows(upload: Upload, classifier: Classifier) -> PageReading:
+    """Decode a picture of any count of digits, and find and classify them.
+
+    Raises:
+        PictureError: it is damaged or blank, or holds far more writing than a few rows of digits.
+    """
+    return read_decoded_rows(decode(upload, WORKING_SIDE), classifier)
+
+
+def read_decoded_rows(picture: Picture, classifier: Classifier) -> PageReading:
+    """As `read_rows`, for a picture whose pixels are known already.
+
+    Raises:
+        PictureError: it is blank, or holds far more writing than a few rows of digits.
+    """
+    page = read_page(picture.pixels, classifier.classify)
+    size = (picture.height, picture.width)
+    return PageReading(
+        rows=tuple(
+            tuple(RowDigit(digit.probabilities, digit.box.scaled(picture.pixels.shape, size)) for digit in row)
+            for row in page.rows
+        ),
+        inverted=page.inverted,
+        width=picture.width,
+        height=picture.height,
+        format=picture.format,
     )

@@ -95,7 +95,31 @@ class Explanation(_Answer):
     ]
 
 
-class Prediction(_Answer):
+class DigitAnswer(_Answer):
+    """What one digit is."""
+
+    digit: Annotated[int, Field(ge=0, le=9, description="The most probable digit.")]
+    probabilities: Annotated[
+        tuple[Probability, ...],
+        Field(
+            min_length=10, max_length=10, description="Softmax probabilities of 0 to 9, in this order; they sum to 1."
+        ),
+    ]
+    confidence: Annotated[Probability, Field(description="The most probable digit's probability.")]
+    verdict: Annotated[
+        Verdict | None,
+        Field(
+            description="`digit`, `uncertain` (see `candidates`), or `not_a_digit`: then `digit` is only the least bad "
+            "guess. Missing if the model has no thresholds."
+        ),
+    ]
+    reason: Annotated[str | None, Field(description="The verdict in a sentence.")]
+    candidates: Annotated[
+        tuple[Candidate, ...], Field(description="The digits an uncertain picture may show, the most probable first.")
+    ]
+
+
+class Prediction(DigitAnswer):
     """What the picture shows."""
 
     model_config = ConfigDict(
@@ -122,28 +146,86 @@ class Prediction(_Answer):
         }
     )
 
-    digit: Annotated[int, Field(ge=0, le=9, description="The most probable digit.")]
-    probabilities: Annotated[
-        tuple[Probability, ...],
-        Field(
-            min_length=10, max_length=10, description="Softmax probabilities of 0 to 9, in this order; they sum to 1."
-        ),
-    ]
-    confidence: Annotated[Probability, Field(description="The most probable digit's probability.")]
-    verdict: Annotated[
-        Verdict | None,
-        Field(
-            description="`digit`, `uncertain` (see `candidates`), or `not_a_digit`: then `digit` is only the least bad "
-            "guess. Missing if the model has no thresholds."
-        ),
-    ]
-    reason: Annotated[str | None, Field(description="The verdict in a sentence.")]
-    candidates: Annotated[
-        tuple[Candidate, ...], Field(description="The digits an uncertain picture may show, the most probable first.")
-    ]
     preparation: Preparation
     model: ModelName
     explanation: Annotated[Explanation | None, Field(description="Null unless the request says `explain=true`.")]
+
+
+class NumberDigit(DigitAnswer):
+    """One digit of a row."""
+
+    box: Annotated[CropBox, Field(description="Where it is.")]
+
+
+class NumberRow(_Answer):
+    """Digits side by side."""
+
+    text: Annotated[
+        str, Field(description="The digits from left to right; `?` stands for what is no digit, a letter for example.")
+    ]
+    confidence: Annotated[
+        Probability, Field(description="That all of them are right: the product of their confidences.")
+    ]
+    digits: tuple[NumberDigit, ...]
+
+
+class Numbers(_Answer):
+    """All digits of a picture."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "text": "7",
+                    "confidence": 0.9994,
+                    "rows": [
+                        {
+                            "text": "7",
+                            "confidence": 0.9994,
+                            "digits": [
+                                {
+                                    "digit": 7,
+                                    "probabilities": [0.0, 0.0001, 0.0002, 0.0001, 0.0, 0.0, 0.0, 0.9994, 0.0, 0.0002],
+                                    "confidence": 0.9994,
+                                    "verdict": "digit",
+                                    "reason": "It is a 7.",
+                                    "candidates": [],
+                                    "box": {"left": 412, "top": 230, "right": 1204, "bottom": 1460},
+                                }
+                            ],
+                        }
+                    ],
+                    "inverted": True,
+                    "width": 3024,
+                    "height": 4032,
+                    "format": "JPEG",
+                    "model": {"name": "default", "version": "20261122-1f0c2a9b"},
+                }
+            ]
+        }
+    )
+
+    text: Annotated[
+        str,
+        Field(
+            description="The rows' texts from the top, a line each; empty where there is ink but nothing as large as "
+            "a digit."
+        ),
+    ]
+    confidence: Annotated[
+        Probability, Field(description="That all digits are right: the product of their confidences; 0 without any.")
+    ]
+    rows: tuple[NumberRow, ...]
+    inverted: Annotated[bool, Field(description="Whether the ink was darker than its ground.")]
+    width: Annotated[int, Field(description="Of the original, in pixels, turned upright as its EXIF data says.")]
+    height: Annotated[int, Field(description="Of the original, in pixels, turned upright as its EXIF data says.")]
+    format: Annotated[
+        str,
+        Field(
+            description="The file format found in the content, whatever its name or type said; `PIXELS` for numbers."
+        ),
+    ]
+    model: ModelName
 
 
 class Health(_Answer):

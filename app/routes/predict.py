@@ -1,59 +1,28 @@
 """POST /predict: one picture in, its digit out."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import errors
-from app.decoding import FORMATS
-from app.documentation import BINARY, reference, request_body
-from app.problems import WAITING_ERRORS, domain_problem, problem_documentation
-from app.requests import PictureInJson
-from app.routes.answering import answer_file, answer_json, prediction_of
+from app.problems import domain_problem, problem_documentation
+from app.routes.answering import PICTURE_BODY, PICTURE_ERRORS, answer_file, answer_json, prediction_of
 from app.routes.state import service_of
 from app.schemas import Prediction
-from app.uploads import BINARY_TYPE, FIELD, JSON_TYPE, JsonBody, read_picture
+from app.uploads import JsonBody, read_picture
 
 router = APIRouter(tags=["reading"])
 
 PATH: Final = "/predict"
-
-_FORM: Final[dict[str, Any]] = {
-    "schema": {
-        "type": "object",
-        "required": [FIELD],
-        "properties": {
-            FIELD: {
-                "type": "string",
-                "format": "binary",
-                "description": f"The picture: {', '.join(FORMATS)}. Its content decides, not its name.",
-            }
-        },
-    }
-}
 
 
 @router.post(
     PATH,
     summary="Read the handwritten digit in a picture",
     response_model=Prediction,
-    openapi_extra=request_body(
-        {"multipart/form-data": _FORM, "image/*": BINARY, BINARY_TYPE: BINARY, JSON_TYPE: reference(PictureInJson)}
-    ),
-    responses=problem_documentation(
-        errors.MalformedUploadError,
-        errors.MalformedJsonError,
-        errors.TooManyBytesError,
-        errors.UnsupportedFormatError,
-        errors.UnsupportedUploadError,
-        errors.MissingPictureError,
-        errors.TooManyPixelsError,
-        errors.DamagedPictureError,
-        errors.NoInkError,
-        errors.InvalidRequestError,
-        *WAITING_ERRORS,
-    ),
+    openapi_extra=PICTURE_BODY,
+    responses=problem_documentation(*PICTURE_ERRORS),
 )
 async def predict(
     request: Request,

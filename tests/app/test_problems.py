@@ -97,6 +97,7 @@ class TestTable:
             "unsupported_content_type": 415,
             "too_many_bytes": 413,
             "too_many_pixels": 422,
+            "too_much_writing": 422,
             "damaged_picture": 422,
             "no_ink": 422,
             "missing_picture": 422,
@@ -222,6 +223,6 @@ class TestDocumentation:
     def test_predict_documents_every_row(self, client: Client) -> None:
         """Each code of the table stands in the description of one of /predict's answers, but for those of others."""
         responses = client.get("/openapi.json").json()["paths"]["/predict"]["post"]["responses"]
-        for kind in set(PROBLEMS) - {errors.TooManyPicturesError, errors.UnknownModelError}:
+        for kind in set(PROBLEMS) - {errors.TooManyPicturesError, errors.TooMuchWritingError, errors.UnknownModelError}:
             status, code = PROBLEMS[kind]
             assert f"`{code}`" in responses[str(int(status))]["description"]

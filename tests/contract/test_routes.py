@@ -98,14 +98,18 @@ TEXT: Final = base64.b64encode(PICTURE).decode()
 PIXELS: Final = [[0] * 12 + [255, 128.5] + [0] * 14] * 28
 TENSOR: Final = {"name": "image", "shape": [1, 28, 28, 1], "datatype": "FP32", "data": PIXELS}
 
+PICTURES: Final[list[tuple[str, Any]]] = [
+    ("image/png", PICTURE),
+    ("application/octet-stream", PICTURE),
+    ("multipart/form-data", {"file": PICTURE}),
+    ("application/json", {"image": TEXT}),
+    ("application/json", {"pixels": PIXELS}),
+]
+"""Every way to send one picture."""
+
 GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
-    "/predict": [
-        ("image/png", PICTURE),
-        ("application/octet-stream", PICTURE),
-        ("multipart/form-data", {"file": PICTURE}),
-        ("application/json", {"image": TEXT}),
-        ("application/json", {"pixels": PIXELS}),
-    ],
+    "/predict": PICTURES,
+    "/read": PICTURES,
     "/predict/batch": [("multipart/form-data", {"file": [PICTURE, b"no picture", b""]})],
     "infer": [
         ("application/json", {"id": "a", "inputs": [TENSOR]}),

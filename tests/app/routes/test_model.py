@@ -19,6 +19,7 @@ def test_reference_is_served(client: Client) -> None:
     assert client.get("/docs").status_code == 200
     assert set(client.get("/openapi.json").json()["paths"]) == {
         "/predict",
+        "/read",
         "/predict/batch",
         "/model",
         "/health/live",

@@ -1,0 +1,182 @@
+"""Whole numbers: what is found, cut apart, put together and left out, with the committed model."""
+
+import contextlib
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from app.classifier import Classifier
+from app.errors import NoInkError, TooMuchWritingError
+from app.loading import load_model
+from app.rows import Page, read_page
+from app.settings import PROJECT_FOLDER
+from tests.pictures import Grey, canvas, with_stroke
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    """The committed model's."""
+    return load_model(PROJECT_FOLDER / "artifacts" / "default").classifier
+
+
+def texts(page: Page) -> list[str]:
+    """What each row says."""
+    return ["".join(str(int(digit.probabilities.argmax())) for digit in row) for row in page.rows]
+
+
+def read(picture: Grey, classifier: Classifier) -> list[str]:
+    return texts(read_page(picture, classifier.classify))
+
+
+def written(text: str, places: list[tuple[int, int]], width: int, height: int, pen: int = 6) -> Grey:
+    """Digits as strokes on paper, 40x64 pixels each, their upper left corners at places."""
+    sheet = canvas(width, height)
+    for digit, (left, top) in zip(text, places, strict=True):
+        for stroke in STROKES[digit]:
+            sheet = with_stroke(sheet, [(left + x, top + y) for x, y in stroke], pen=pen)
+    return sheet
+
+
+def curve(x: int, y: int, width: int, height: int, start: int, end: int) -> list[tuple[int, int]]:
+    """An arc of an ellipse round a point, in degrees clockwise from the right."""
+    return [(int(point[0]), int(point[1])) for point in cv2.ellipse2Poly((x, y), (width, height), 0, start, end, 6)]
+
+
+STROKES = {
+    "0": [curve(20, 32, 18, 31, 0, 360)],
+    "1": [[(20, 0), (20, 63)]],
+    "2": [[*curve(20, 16, 18, 16, 190, 380), (2, 63), (40, 63)]],
+    "3": [curve(18, 16, 18, 15, 200, 450) + curve(18, 47, 20, 16, 270, 520)],
+    "4": [[(26, 0), (0, 42), (40, 42)], [(30, 24), (30, 63)]],
+    "5": [[(36, 0), (6, 0), (4, 28), *curve(16, 44, 20, 19, 240, 490)]],
+    "7": [[(2, 0), (38, 0), (14, 63)]],
+}
+
+
+class TestRows:
+    def test_one_row(self, classifier: Classifier) -> None:
+        """Digits apart are read from left to right; each box holds its strokes."""
+        picture = written("2047", [(20, 20), (90, 24), (160, 18), (230, 22)], 300, 110)
+        page = read_page(picture, classifier.classify)
+        assert texts(page) == ["2047"]
+        assert page.inverted
+        boxes = [digit.box for digit in page.rows[0]]
+        assert [box.left for box in boxes] == pytest.approx([18, 89, 157, 229], abs=4)
+        assert [box.top for box in boxes] == pytest.approx([17, 20, 15, 19], abs=4)
+        assert [box.bottom for box in boxes] == pytest.approx([86, 91, 84, 88], abs=4)
+
+    def test_light_ink(self, classifier: Classifier) -> None:
+        """White on black is read too, and said to be so."""
+        page = read_page(255 - written("47", [(20, 20), (90, 20)], 150, 110), classifier.classify)
+        assert texts(page) == ["47"]
+        assert not page.inverted
+
+    def test_rows_come_from_the_top(self, classifier: Classifier) -> None:
+        """Each line of digits is a row, however uneven."""
+        places = [(30, 150), (100, 158), (170, 150), (20, 20), (95, 28)]
+        assert read(written("72024", places, 260, 260), classifier) == ["24", "720"]
+
+    @pytest.mark.parametrize("factor", [0.4, 3.0])
+    def test_size_does_not_matter(self, classifier: Classifier, factor: float) -> None:
+        """Small and large pictures of the same digits read alike, with boxes in their own pixels."""
+        picture = written("2047", [(20, 20), (90, 24), (160, 18), (230, 22)], 300, 110)
+        resized = np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+        page = read_page(resized, classifier.classify)
+        assert texts(page) == ["2047"]
+        assert page.rows[0][3].box.left == pytest.approx(229 * factor, abs=4 * max(1.0, factor))
+
+    def test_blank(self, classifier: Classifier) -> None:
+        """Where nothing is written there is no ink."""
+        with pytest.raises(NoInkError):
+            read_page(canvas(300, 200), classifier.classify)
+
+
+class TestInk:
+    def test_touching_digits_are_cut(self, classifier: Classifier) -> None:
+        """Where the strokes of two digits meet they are cut apart."""
+        assert read(written("20", [(20, 20), (58, 20)], 140, 110), classifier) == ["20"]
+
+    def test_broken_digit_is_joined(self, classifier: Classifier) -> None:
+        """A 5 whose bar was drawn apart is one digit."""
+        picture = written("2", [(20, 20)], 190, 110)
+        five = with_stroke(picture, [(104, 32), (100, 48), *curve(116, 64, 20, 19, 240, 490)], pen=6)
+        five = with_stroke(five, [(108, 20), (138, 20)], pen=6)
+        assert read(five, classifier) == ["25"]
+
+    @pytest.mark.parametrize("spacing", [26, 70])
+    def test_ruled_paper(self, classifier: Classifier, spacing: int) -> None:
+        """The lines of ruled paper are no digits and spoil none."""
+        picture = written("2047", [(20, 20), (90, 24), (160, 18), (230, 22)], 300, 110)
+        lines = np.full_like(picture, 255)
+        lines[12::spacing] = 180
+        assert read(np.minimum(picture, lines), classifier) == ["2047"]
+
+    def test_line_to_write_on(self, classifier: Classifier) -> None:
+        """A black line under the digits, shorter than the picture and a little askew, is left out."""
+        picture = written("2047", [(60, 20), (130, 24), (200, 18), (270, 22)], 400, 130)
+        lined = with_stroke(picture, [(20, 102), (370, 108)], pen=3)
+        assert read(lined, classifier) == ["2047"]
+
+    def test_dots_and_specks(self, classifier: Classifier) -> None:
+        """A dotted line and dirt are left out."""
+        picture = written("2047", [(20, 20), (90, 24), (160, 18), (230, 22)], 300, 130)
+        for left in range(10, 290, 12):
+            picture = with_stroke(picture, [(left, 104), (left + 1, 104)], pen=4)
+        assert read(picture, classifier) == ["2047"]
+
+    def test_letters_are_no_digits(self, classifier: Classifier) -> None:
+        """A letter among digits keeps its place, and its probability is spread."""
+        picture = written("24", [(20, 20), (180, 20)], 260, 110)
+        letter = with_stroke(picture, [(106, 83), (120, 20), (134, 83)], pen=6)
+        letter = with_stroke(letter, [(111, 62), (129, 62)], pen=6)
+        [row] = read_page(letter, classifier.classify).rows
+        assert [int(digit.probabilities.argmax()) for digit in (row[0], row[-1])] == [2, 4]
+        assert len(row) == 3
+        assert row[1].probabilities.max() < 0.9
+
+    def test_table_beside_the_paper(self, classifier: Classifier) -> None:
+        """A dark strip along the picture's edge is no digit."""
+        picture = written("20", [(40, 20), (110, 20)], 300, 110)
+        picture[:, :8] = 30
+        picture[30:, 292:] = 30
+        assert read(picture, classifier) == ["20"]
+
+
+class TestBounds:
+    def test_noise(self, classifier: Classifier) -> None:
+        """A picture of noise is answered: with nothing, or that it is too much."""
+        noise = np.random.default_rng(0).integers(0, 256, (600, 800), dtype=np.uint8)
+        assert counted(noise, classifier) <= 4000
+
+    def test_page_of_text(self, classifier: Classifier) -> None:
+        """A page of hundreds of letters is refused before it is read."""
+        page = canvas(1200, 1600)
+        for top in range(30, 1600, 40):
+            cv2.putText(page, "the quick brown fox jumps over the lazy dog", (20, top), 0, 1.0, 0, 2)
+        with pytest.raises(TooMuchWritingError):
+            read_page(page, classifier.classify)
+        assert counted(page, classifier) == 0
+
+    def test_scribble(self, classifier: Classifier) -> None:
+        """One piece of ink that fills the picture has only so many places to cut."""
+        random = np.random.default_rng(1)
+        points = [
+            (int(x), int(y)) for x, y in zip(np.linspace(10, 1990, 400), random.integers(5, 75, 400), strict=True)
+        ]
+        assert counted(with_stroke(canvas(2000, 80), points, pen=4), classifier) <= 4000
+
+
+def counted(picture: Grey, classifier: Classifier) -> int:
+    """How many pictures the model is shown."""
+    shown = 0
+
+    def classify(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        nonlocal shown
+        shown += len(pictures)
+        return classifier.classify(pictures)
+
+    with contextlib.suppress(NoInkError, TooMuchWritingError):
+        read_page(picture, classify)
+    return shown
