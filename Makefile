@@ -15,7 +15,7 @@ DEV := .venv/dev/bin
 SERVE_READY := .venv/serve/.ready
 DEV_READY := .venv/dev/.ready
 
-.PHONY: help serve train rollback evaluate compare compile test fuzz bench stress audit check format openapi lock docker docker-train clean
+.PHONY: help serve train rollback evaluate compare compile test fuzz bench stress audit check format openapi lock docker docker-train sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -47,6 +47,7 @@ fuzz: $(DEV_READY) ## feed broken pictures, bodies and requests to everything th
 
 bench: $(DEV_READY) $(SERVE_READY) ## compare with other ways to serve the model; takes a quarter of an hour (QUICK=1, ONLY=litserve,ceiling)
 	$(DEV)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+	$(DEV)/python -m tests.deploy
 
 stress: $(DEV_READY) ## overload it and restart it under load; takes five minutes
 	$(DEV)/python -m tests.benchmarks.overload
@@ -86,6 +87,12 @@ docker-train: ## train in a container; the model lands in artifacts/ (RECIPE, MN
 	docker run --rm --user "$$(id -u):$$(id -g)" --volume "$(CURDIR)/artifacts:/srv/artifacts" \
 		$(if $(MNIST),--volume "$(abspath $(MNIST)):/mnist/$(notdir $(MNIST)):ro") \
 		digits-train train --recipe $(RECIPE) $(if $(MNIST),--mnist /mnist/$(notdir $(MNIST))) $(if $(FORCE),--force)
+
+sbom: $(DEV_READY) ## write build/sbom.json: what the image's Python holds (CycloneDX)
+	$(DEV)/uv venv --quiet --clear --python "$$(command -v $(PYTHON))" build/sbom
+	$(DEV)/uv pip sync --quiet --no-config --require-hashes --python build/sbom requirements.txt
+	$(DEV)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json \
+		build/sbom/bin/python
 
 clean: ## remove the virtual environments and caches
 	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build
