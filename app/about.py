@@ -275,9 +275,9 @@ def _picture(name: str, plots: Mapping[str, Plot]) -> str:
 
 def _limits(metadata: Metadata) -> str:
     words = [
-        "It reads one digit in a picture. Shown something else, it still names the digit that resembles it most: "
-        "mind its verdict.",
-        "It does not read several digits at once, crossed-out digits, or digits of other scripts.",
+        "It reads one digit at a time; whole numbers are cut into their digits first. Shown something else, it still "
+        "names the digit that resembles it most: mind its verdict.",
+        "It does not read crossed-out digits, or digits of other scripts.",
         "Letters that are a digit in somebody's hand, such as O, l, S and Z, are read as that digit.",
     ]
     if metadata.training is not None:

@@ -21,7 +21,7 @@ from tenacity import (
 )
 
 from app.errors import RefusedError, ServiceError, UnavailableError
-from app.schemas import ModelReport, Prediction, Problem
+from app.schemas import ModelReport, Numbers, Prediction, Problem
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 """Where `make serve` listens."""
@@ -59,7 +59,7 @@ _ABOUT_THE_PICTURE: Final = frozenset(
 _KEY: Final = re.compile("[!-~]+")
 """What may stand in a header as one word."""
 
-Answer = TypeVar("Answer", Prediction, ModelReport)
+Answer = TypeVar("Answer", Prediction, Numbers, ModelReport)
 
 _BACKOFF: Final = wait_random_exponential(multiplier=0.25, max=8.0)
 
@@ -141,6 +141,18 @@ class Client:
         """
         answer = self._ask("POST", "/predict", picture, {"explain": "true"} if explain else {})
         return self._understood(answer, Prediction)
+
+    def read_numbers(self, picture: bytes) -> Numbers:
+        """Read all digits of an encoded picture, row by row.
+
+        Args:
+            picture: the bytes of a file in one of the formats that the service reads.
+
+        Raises:
+            RefusedError: the service does not read this picture; `code` says why.
+            UnavailableError: it could not be asked.
+        """
+        return self._understood(self._ask("POST", "/read", picture, {}), Numbers)
 
     def model(self) -> ModelReport:
         """Which model the service reads with, and how well it was measured to read.

@@ -1,10 +1,10 @@
 """Reads pictures in this process, without a server: the very road that the service takes."""
 
-from app.answers import answer
+from app.answers import answer, answer_rows
 from app.decoding import open_upload
 from app.loading import load_model
-from app.reading import read
-from app.schemas import ModelName, Prediction
+from app.reading import read, read_rows
+from app.schemas import ModelName, Numbers, Prediction
 from app.settings import Settings
 
 
@@ -19,6 +19,8 @@ class LocalReader:
         """
         settings = settings if settings is not None else Settings()
         self._model = load_model(settings.model)
+        metadata = self._model.metadata
+        self._name = ModelName(name=metadata.name, version=metadata.version)
         self._max_pixels = settings.max_pixels
 
     def read(self, picture: bytes, *, explain: bool = False) -> Prediction:
@@ -32,5 +34,16 @@ class LocalReader:
             PictureError: it is no picture, damaged, too large or blank.
         """
         reading = read(open_upload(picture, self._max_pixels), self._model.classifier, with_evidence=explain)
-        metadata = self._model.metadata
-        return answer(reading, metadata.thresholds, ModelName(name=metadata.name, version=metadata.version))
+        return answer(reading, self._model.metadata.thresholds, self._name)
+
+    def read_numbers(self, picture: bytes) -> Numbers:
+        """Read all digits of an encoded picture, row by row.
+
+        Args:
+            picture: the bytes of a file in one of app.decoding.FORMATS.
+
+        Raises:
+            PictureError: it is no picture, damaged, too large, blank, or holds far more than numbers.
+        """
+        reading = read_rows(open_upload(picture, self._max_pixels), self._model.classifier)
+        return answer_rows(reading, self._model.metadata.thresholds, self._name)

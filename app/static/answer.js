@@ -1,7 +1,8 @@
-/** Shows an answer: the digit, its bars, the verdict, and the steps that led there. */
+/** Shows an answer: the digit or the number, the bars, the verdict, and the steps that led there. */
 
 import { newCanvas } from "./drawing.js";
-import { answerWords, mayPass, percent, problemWords, saliencyWords, stepWords } from "./words.js";
+import { hideNumbers, showBoxes, showRows } from "./numbers.js";
+import { answerWords, emptyWords, mayPass, numberWords, percent, problemWords, saliencyWords, stepWords } from "./words.js";
 
 /** Longest side of the pictures in the section of the steps, in pixels. */
 const ORIGINAL_SIDE = 480;
@@ -31,9 +32,13 @@ export class Answer {
   #explanation = null;
   /** Counts what is shown, so that a picture that is decoded late does not replace a newer one. */
   #turn = 0;
+  #whole = false;
 
-  /** @param {() => void} again asks for another try */
-  constructor(again) {
+  /**
+   * @param {() => void} again asks for another try
+   * @param {() => void} asNumber asks to read what is no digit as a whole number
+   */
+  constructor(again, asNumber) {
     this.#bars = Array.from({ length: 10 }, (_, digit) => {
       const row = document.createElement("li");
       for (const part of ["name", "track", "figure"]) {
@@ -49,20 +54,22 @@ export class Answer {
     });
     element("bars").replaceChildren(...this.#bars);
     element("again").addEventListener("click", again);
+    element("as-number").addEventListener("click", asNumber);
     element("saliency").addEventListener("change", () => this.#paintSeen());
+    this.clear();
+  }
+
+  /** What is read from now on. @param {boolean} whole whether whole numbers */
+  setWhole(whole) {
+    this.#whole = whole;
+    element("bars").hidden = whole;
     this.clear();
   }
 
   /** Nothing to show. */
   clear() {
     this.#turn += 1;
-    this.#say({
-      state: "empty",
-      digit: "",
-      headline: "Nothing to read yet",
-      sentence: "Draw a digit, or try one of the pictures below.",
-      help: [],
-    });
+    this.#say({ state: "empty", digit: "", ...emptyWords(this.#whole), help: [] });
     this.#fillBars(null);
     element("status").textContent = "";
     element("steps").hidden = true;
@@ -86,6 +93,25 @@ export class Answer {
     paintOriginal(reading.preparation, preview);
     this.#explanation = reading.explanation;
     this.#paintSeen();
+    element("as-number").hidden = words.state !== "none";
+    return words;
+  }
+
+  /**
+   * Show a reading of several digits.
+   * @param {object} reading as the service gives it
+   * @param {HTMLCanvasElement | null} preview the picture, if the browser could decode it
+   * @param {boolean} forming whether the pen is still down
+   */
+  showNumbers(reading, preview, forming) {
+    this.#turn += 1;
+    const words = numberWords(reading, forming);
+    this.#say({ ...words, digit: "" });
+    showRows(reading.rows);
+    // Boxes without the picture would say nothing, and under the pen they would be in its way.
+    if (preview && !forming) showBoxes(reading);
+    const rows = reading.rows.length > 1 && words.digit ? reading.rows.map((row) => `${row.text}.`) : [];
+    if (!forming) element("status").textContent = [words.headline, ...rows, words.sentence, ...words.help].join(" ");
     return words;
   }
 
@@ -111,7 +137,8 @@ export class Answer {
     element("digit").textContent = digit;
     element("headline").textContent = headline;
     element("sentence").textContent = sentence;
-    element("again").hidden = true;
+    element("again").hidden = element("as-number").hidden = true;
+    hideNumbers();
     fillList(element("help"), help);
   }
 

@@ -66,7 +66,7 @@ export class Camera {
       }
       this.#video.srcObject = stream;
       await this.#video.play();
-      this.#words.textContent = "Fill the view with the digit.";
+      this.#words.textContent = "Fill the view with it.";
     } catch (error) {
       this.#words.textContent = REASONS[error.name] ?? UNKNOWN;
     }

@@ -1,23 +1,32 @@
 /** The drawing area: pen, mouse, finger or keyboard in, strokes and pictures of them out. */
 
-/** Side of the picture that is sent, in pixels: as large as the service looks at without shrinking it. */
-const SENT_SIDE = 280;
+/** Height of the picture that is sent, in pixels: as large as the service looks at without shrinking it. */
+const SENT_HEIGHT = 280;
 
-/** Width of the pen, as a share of the side. */
+/** Width of the pen, as a share of the height. */
 const PEN = 0.075;
 
-/** What one press of an arrow key moves the pen, as a share of the side. */
+/** The same for numbers, whose digits are smaller. */
+const FINE_PEN = 0.05;
+
+/** Width of the area numbers are drawn on, in heights; that of one digit is square. */
+export const WIDE = 1.75;
+
+/** What one press of an arrow key moves the pen, as a share of the height. */
 const KEY_STEP = 0.04;
+
+/** How near the edge the keyboard's pen gets, as a share of the height. */
+const MARGIN = 0.04;
 
 const INK = "#1c2230";
 
-/** @typedef {[number, number][]} Stroke points, as shares of the side from the left and the top */
+/** @typedef {[number, number][]} Stroke points, from the left and the top, as shares of the height */
 
 /**
  * Draw strokes, smoothed: curves whose control points are the pen's places pass between them.
  * @param {CanvasRenderingContext2D} context
  * @param {Stroke[]} strokes
- * @param {number} side in pixels
+ * @param {number} side the height, in pixels
  * @param {{ink?: string, pen?: number}} [look]
  */
 export function drawStrokes(context, strokes, side, { ink = INK, pen = PEN } = {}) {
@@ -55,6 +64,8 @@ export function newCanvas(width, height = width) {
 export class Drawing {
   /** @type {Stroke[]} */
   strokes = [];
+  /** In heights. */
+  #width = 1;
   #canvas;
   #context;
   #changed;
@@ -102,13 +113,34 @@ export class Drawing {
     this.#set([...strokes]);
   }
 
+  /**
+   * Draw on an area of another width. What is drawn moves into its middle, smaller if it would not fit.
+   * @param {number} width in heights
+   */
+  setWidth(width) {
+    const shift = (width - this.#width) / 2;
+    if (!shift) return;
+    const reach = Math.max(...this.strokes.flat().map(([x]) => Math.abs(x - this.#width / 2)));
+    const factor = Math.min(1, (width / 2 - MARGIN) / reach);
+    this.strokes = this.strokes.map((stroke) =>
+      stroke.map(([x, y]) => [width / 2 + factor * (x - this.#width / 2), 0.5 + factor * (y - 0.5)]),
+    );
+    this.#width = width;
+    this.#cursor = null;
+    this.#paint();
+  }
+
+  get #pen() {
+    return this.#width === 1 ? PEN : FINE_PEN;
+  }
+
   /** The picture to send: dark on white, of one size whatever the screen's. */
   picture() {
-    const canvas = newCanvas(SENT_SIDE);
+    const canvas = newCanvas(Math.round(SENT_HEIGHT * this.#width), SENT_HEIGHT);
     const context = canvas.getContext("2d", { alpha: false });
     context.fillStyle = "#fff";
-    context.fillRect(0, 0, SENT_SIDE, SENT_SIDE);
-    drawStrokes(context, this.strokes, SENT_SIDE, { ink: "#000" });
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    drawStrokes(context, this.strokes, SENT_HEIGHT, { ink: "#000", pen: this.#pen });
     return canvas;
   }
 
@@ -132,25 +164,25 @@ export class Drawing {
     // Once a frame, however many points arrive.
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
-      const side = this.#canvas.width;
-      this.#context.clearRect(0, 0, side, this.#canvas.height);
-      drawStrokes(this.#context, this.strokes, side);
-      if (this.#cursor) this.#paintCursor(side);
+      const { width, height } = this.#canvas;
+      this.#context.clearRect(0, 0, width, height);
+      drawStrokes(this.#context, this.strokes, height, { pen: this.#pen });
+      if (this.#cursor) this.#paintCursor(height);
     });
   }
 
   #paintCursor(side) {
     const [x, y] = this.#cursor.map((share) => share * side);
     this.#context.beginPath();
-    this.#context.arc(x, y, (PEN / 2) * side, 0, 2 * Math.PI);
+    this.#context.arc(x, y, (this.#pen / 2) * side, 0, 2 * Math.PI);
     this.#context.lineWidth = Math.max(2, side / 150);
     this.#context.strokeStyle = this.#penDown ? "#c8371a" : "#2552c4";
     this.#context.stroke();
   }
 
   #place(event) {
-    const { left, top, width, height } = this.#canvas.getBoundingClientRect();
-    return [(event.clientX - left) / width, (event.clientY - top) / height];
+    const { left, top, height } = this.#canvas.getBoundingClientRect();
+    return [(event.clientX - left) / height, (event.clientY - top) / height];
   }
 
   #begin(event) {
@@ -190,9 +222,9 @@ export class Drawing {
   }
 
   #moveCursor(right, down) {
-    const [x, y] = this.#cursor ?? [0.5, 0.5];
-    const within = (share) => Math.min(0.96, Math.max(0.04, share));
-    this.#cursor = [within(x + KEY_STEP * right), within(y + KEY_STEP * down)];
+    const [x, y] = this.#cursor ?? [this.#width / 2, 0.5];
+    const within = (place, most) => Math.min(most - MARGIN, Math.max(MARGIN, place));
+    this.#cursor = [within(x + KEY_STEP * right, this.#width), within(y + KEY_STEP * down, 1)];
     if (this.#penDown) {
       this.strokes.at(-1).push(this.#cursor);
       this.#changed(false);
@@ -205,7 +237,7 @@ export class Drawing {
       this.#liftPen();
       return;
     }
-    this.#cursor ??= [0.5, 0.5];
+    this.#cursor ??= [this.#width / 2, 0.5];
     this.#penDown = true;
     this.strokes = [...this.strokes, [this.#cursor]];
     this.#paint();

@@ -2,7 +2,8 @@
 
 import { Answer } from "./answer.js";
 import { Camera } from "./camera.js";
-import { Drawing } from "./drawing.js";
+import { Drawing, WIDE } from "./drawing.js";
+import { hideBoxes } from "./numbers.js";
 import { listenForPictures, previewOf } from "./pictures.js";
 import { Problem, Reader } from "./reader.js";
 import { Recent } from "./recent.js";
@@ -15,6 +16,8 @@ import { percent, size } from "./words.js";
 const element = (id) => document.getElementById(id);
 
 const maxBytes = Number(document.body.dataset.maxBytes);
+/** The choice of whole numbers; the tab's history keeps it, so that it outlives a reload and nothing is stored. */
+const whole = element("whole");
 const buttons = { undo: element("undo"), clear: element("clear") };
 
 /** What is on the stage. @type {Subject | null} */
@@ -25,7 +28,7 @@ let wasOffline = false;
 const reader = new Reader((tries, most, seconds) =>
   answer.wait("The service is busy", `Trying again in ${Math.ceil(seconds)} s (try ${tries + 1} of ${most}).`),
 );
-const answer = new Answer(readAgain);
+const answer = new Answer(readAgain, readAsNumber);
 const recent = new Recent(restore);
 const drawing = new Drawing(element("drawing"), drawingChanged);
 // From here on a person can draw.
@@ -42,10 +45,12 @@ async function read(asked, picture, forming) {
   wasOffline = false;
   element("answer").setAttribute("aria-busy", "true");
   try {
-    const reading = await reader.read(picture);
+    const reading = await reader.read(picture, asked.whole ? "read" : "predict?explain=true");
     if (!reading || asked !== subject) return;
-    const words = answer.show(reading, asked.preview, forming);
-    if (!forming) recent.put(asked, words, percent(reading.confidence));
+    const words = asked.whole
+      ? answer.showNumbers(reading, asked.preview, forming)
+      : answer.show(reading, asked.preview, forming);
+    if (!forming) recent.put(asked, words, words.sure ?? percent(reading.confidence));
   } catch (error) {
     if (asked !== subject) return;
     const problem = error instanceof Problem ? error : new Problem("unreachable", String(error));
@@ -72,6 +77,34 @@ function readAgain() {
   else readDrawing(false);
 }
 
+/** Read digits or whole numbers from now on. */
+function applyMode() {
+  history.replaceState({ whole: whole.checked }, "");
+  element("desk").classList.toggle("whole", whole.checked);
+  element("title").textContent = `Draw a ${whole.checked ? "number" : "digit"}.`;
+  drawing.setWidth(whole.checked ? WIDE : 1);
+  answer.setWhole(whole.checked);
+}
+
+/** What is on the stage is read again when the mode changes. */
+function modeChosen() {
+  reader.stop();
+  applyMode();
+  if (!subject) return;
+  subject.whole = whole.checked;
+  if (subject.picture) showPicture();
+  // A picture that is still on its way is read when it is there.
+  else if (subject.strokes) readAgain();
+}
+
+function readAsNumber() {
+  whole.checked = true;
+  // The button goes; the keyboard's place is not lost.
+  element("answer").focus({ preventScroll: true });
+  modeChosen();
+  element("stage").scrollIntoView({ block: "nearest" });
+}
+
 function drawingChanged(resting) {
   element("hint").hidden = !drawing.isEmpty;
   buttons.undo.disabled = buttons.clear.disabled = drawing.isEmpty;
@@ -81,15 +114,19 @@ function drawingChanged(resting) {
     answer.clear();
     return;
   }
-  subject ??= { strokes: [], picture: null, preview: null };
+  subject ??= { strokes: [], picture: null, preview: null, whole: whole.checked };
   if (resting) readDrawing(false);
-  else reader.soon(() => readDrawing(true));
+  else {
+    hideBoxes();
+    reader.soon(() => readDrawing(true));
+  }
 }
 
 /** Put the drawing area or a picture on the stage. */
 function setStage(picture) {
   element("drawing").hidden = picture;
   element("shown").hidden = element("unshown").hidden = true;
+  element("stage").style.removeProperty("--ratio");
   element("hint").hidden = picture || !drawing.isEmpty;
   buttons.undo.hidden = picture;
   buttons.clear.textContent = picture ? "Back to drawing" : "Clear";
@@ -111,7 +148,7 @@ function clear() {
 async function takePicture(picture, preview = null) {
   reader.stop();
   wasOffline = false;
-  const taken = { strokes: null, picture: null, preview };
+  const taken = { strokes: null, picture: null, preview, whole: whole.checked };
   subject = taken;
   answer.wait("Reading ...", "");
   taken.picture = await picture;
@@ -122,6 +159,7 @@ async function takePicture(picture, preview = null) {
 function showPicture() {
   const { preview } = subject;
   setStage(true);
+  hideBoxes();
   const shown = element("shown");
   shown.hidden = !preview;
   element("unshown").hidden = Boolean(preview);
@@ -129,6 +167,7 @@ function showPicture() {
     shown.width = preview.width;
     shown.height = preview.height;
     shown.getContext("2d").drawImage(preview, 0, 0);
+    element("stage").style.setProperty("--ratio", preview.width / preview.height);
   }
   document.querySelector(".desk").scrollIntoView({ block: "nearest" });
   // Not sent at all: the service would hang up while the browser is still sending.
@@ -143,6 +182,10 @@ function showPicture() {
 /** Bring a recent reading back. @param {Subject} earlier */
 function restore(earlier) {
   reader.stop();
+  if (earlier.whole !== whole.checked) {
+    element(earlier.whole ? "whole" : "one").checked = true;
+    applyMode();
+  }
   subject = earlier;
   if (earlier.picture) {
     showPicture();
@@ -153,6 +196,9 @@ function restore(earlier) {
   document.querySelector(".desk").scrollIntoView({ block: "nearest" });
 }
 
+for (const id of ["one", "whole"]) element(id).addEventListener("change", modeChosen);
+if (history.state?.whole) whole.checked = true;
+if (whole.checked) applyMode();
 buttons.undo.addEventListener("click", () => drawing.undo());
 buttons.clear.addEventListener("click", clear);
 element("choose").addEventListener("click", () => element("file").click());

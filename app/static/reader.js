@@ -65,18 +65,19 @@ export class Reader {
   }
 
   /**
-   * Ask for one picture's digit.
+   * Ask what one picture shows.
    * @param {Blob | Promise<Blob>} picture
+   * @param {string} route of the service, relative to the page
    * @returns {Promise<object | null>} the reading; null if a newer picture took this one's place
    * @throws {Problem}
    */
-  async read(picture) {
+  async read(picture, route) {
     this.stop();
     const controller = new AbortController();
     this.#controller = controller;
     this.#started = performance.now();
     try {
-      return await this.#ask(await picture, controller.signal);
+      return await this.#ask(await picture, route, controller.signal);
     } catch (error) {
       if (controller.signal.aborted) return null;
       throw error;
@@ -85,9 +86,9 @@ export class Reader {
     }
   }
 
-  async #ask(picture, signal) {
+  async #ask(picture, route, signal) {
     for (let tries = 1; ; tries += 1) {
-      const response = await send(picture, signal);
+      const response = await send(picture, route, signal);
       if (response.ok) {
         const reading = await response.json();
         return signal.aborted ? null : reading;
@@ -102,11 +103,11 @@ export class Reader {
   }
 }
 
-async function send(picture, signal) {
+async function send(picture, route, signal) {
   signal.throwIfAborted();
   const headers = { "Content-Type": picture.type.startsWith("image/") ? picture.type : "application/octet-stream" };
   try {
-    return await fetch("predict?explain=true", { method: "POST", body: picture, headers, signal });
+    return await fetch(route, { method: "POST", body: picture, headers, signal });
   } catch (error) {
     signal.throwIfAborted();
     throw new Problem(navigator.onLine ? "unreachable" : "offline", String(error));

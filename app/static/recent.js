@@ -14,6 +14,7 @@ const SIDE = 160;
  * @property {import("./drawing.js").Stroke[] | null} strokes of a drawing
  * @property {Blob | null} picture of a picture from outside
  * @property {HTMLCanvasElement | null} preview what can be shown of it
+ * @property {boolean} whole whether it is read as a whole number
  */
 
 /** The shelf of recent readings. */
@@ -43,7 +44,7 @@ export class Recent {
     const read = document.createElement("span");
     read.className = "read";
     read.textContent = words.digit || "none";
-    caption.replaceChildren(read, words.digit ? sure : "no digit");
+    caption.replaceChildren(read, words.digit ? sure : `no ${subject.whole ? "number" : "digit"}`);
     button.setAttribute("aria-label", `${words.headline} ${words.digit ? sure : ""} Show again.`);
     this.#section.hidden = false;
   }

@@ -28,6 +28,11 @@ const PROBLEMS = {
   missing_picture: ["The picture is empty", "The file has nothing in it.", ["Choose another one."]],
   overloaded: ["The service is busy", "Many people are reading digits just now.", ["Wait a moment, then try again."]],
   too_many_requests: ["That was a lot", "You have asked as often as one may for now.", ["Wait a moment, then try again."]],
+  too_much_writing: [
+    "That is too much writing",
+    "I read up to some two hundred digits at once.",
+    ["Cut out the number and send that, or come closer with the camera."],
+  ],
   unauthorized: ["A key is needed", "This service reads only for those who have one.", ["Load the page again; the key is the password."]],
   offline: ["You are offline", "Your picture is kept here and will be read as soon as you are back.", []],
   unreachable: ["The service does not answer", "It may be restarting, or the connection is bad.", ["Try again in a moment."]],
@@ -97,6 +102,67 @@ export function answerWords(reading, forming) {
   }
   return { state: "digit", digit, headline: `It looks most like ${named(reading.digit)}.`, sentence: `Probability ${sure}.`, help: [] };
 }
+
+/** Before anything is drawn. @param {boolean} whole whether whole numbers are read */
+export const emptyWords = (whole) => ({
+  headline: "Nothing to read yet",
+  sentence: whole
+    ? "Draw a number, or send a picture of one. Several rows are fine."
+    : "Draw a digit, or try one of the pictures below.",
+});
+
+/** @param {object} digit one of a number's, as the service gives it */
+export const isNone = (digit) => digit.verdict === "not_a_digit";
+
+/**
+ * Words for a picture of several digits.
+ * @param {object} reading as the service gives it
+ * @param {boolean} forming whether the pen is still down
+ * @returns {Words & {state: string, digit: string, sure: string}}
+ */
+export function numberWords({ rows }, forming) {
+  const digits = rows.flatMap((row) => row.digits);
+  const read = digits.filter((digit) => !isNone(digit));
+  const nones = digits.length - read.length;
+  const sure = percent(read.reduce((product, digit) => product * digit.confidence, 1));
+  const doubts = digits.filter((digit) => digit.verdict === "uncertain").length;
+  if (!read.length) {
+    if (forming) return { state: "forming", digit: "", sure, headline: "Go on ...", sentence: "No number yet.", help: [] };
+    return {
+      state: "none",
+      digit: "",
+      sure,
+      headline: "I see no number here",
+      sentence: nones ? "Nothing on the picture looks like a digit." : "There is ink, but nothing as large as a digit.",
+      help: ["Cut out the number, or come closer.", CLEARER[2]],
+    };
+  }
+  const text = rows.map((row) => row.text).join(" / ");
+  const what = rows.length > 1 ? `${rows.length} rows` : text;
+  const which = nones ? "the others" : digits.length > 2 ? `all ${digits.length} digits` : digits.length > 1 ? "both digits" : "it";
+  const sentences = [`I am ${doubts ? "only " : ""}${sure.replace("> ", "more than ").replace("< ", "less than ")} sure of ${which}.`];
+  if (nones) sentences.unshift(`A ? stands for what is no digit: ${nones} of ${digits.length}.`);
+  if (doubts) sentences.push(`In doubt: ${doubts} of ${digits.length}.`);
+  const state = nones || doubts ? "uncertain" : "digit";
+  let headline = rows.length > 1 ? `I read ${what}.` : `It is ${what}.`;
+  if (doubts) headline = rows.length > 1 ? `I read ${what}, with doubts.` : `It may be ${what}.`;
+  if (nones) headline = `I read ${what}, with gaps.`;
+  return { state, digit: text, sure, headline, sentence: sentences.join(" "), help: [] };
+}
+
+/** What stands for a digit of a number: doubtful ones are marked. @param {object} digit as the service gives it */
+export const markOf = (digit) => (isNone(digit) ? "?" : digit.verdict === "uncertain" ? `${digit.digit}?` : String(digit.digit));
+
+/** How sure a digit of a number is, in few words. @param {object} digit as the service gives it */
+export function doubtWords(digit) {
+  if (isNone(digit)) return "no digit";
+  const others = digit.candidates.slice(1).map((one) => `or ${one.digit}`);
+  return [percent(digit.confidence), ...others].join(" ");
+}
+
+/** Where a digit lies. @param {object} box as the service gives it */
+export const placeWords = ({ left, top, right, bottom }) =>
+  `, ${left} to ${right} pixels from the left, ${top} to ${bottom} from the top`;
 
 /**
  * The steps of the preparation, in order.

@@ -92,6 +92,13 @@ def test_model_without_a_record(tiny_model: Model) -> None:
     assert tiny_model.metadata.weights_digest in sections["technical"]
 
 
+def test_limits_are_those_of_the_service(committed: Model) -> None:
+    """The page does not deny that whole numbers are read."""
+    limits = about_sections(committed.metadata, committed.evaluation, PLOTS)["limits"]
+    assert "whole numbers are cut into their digits" in limits
+    assert "several digits" not in limits
+
+
 def test_record_of_little(committed: Model) -> None:
     """A record that lacks what older models lacked is shown without it, and perfect answers are no error."""
     perfect = tuple(tuple(10 * (row == column) for column in range(10)) for row in range(10))

@@ -14,7 +14,7 @@ from tenacity import Future, RetryCallState
 from app import client as module
 from app.client import DEFAULT_URL, LONGEST_WAIT, Client
 from app.errors import RefusedError, UnavailableError
-from app.schemas import Prediction, Problem
+from app.schemas import Numbers, Prediction, Problem
 from tests.app.service import Client as Running
 
 ANSWER: dict[str, Any] = Prediction.model_json_schema()["examples"][0]
@@ -70,6 +70,16 @@ def test_a_picture_is_the_body() -> None:
     assert str(explained.url) == "http://service/base/predict?explain=true"
 
 
+def test_whole_numbers() -> None:
+    """A picture of several digits goes to the route for them."""
+    numbers = Numbers.model_json_schema()["examples"][0]
+    service = InTurn(httpx.Response(200, json=numbers))
+    with client_of(service) as client:
+        assert client.read_numbers(b"a picture") == Numbers.model_validate(numbers)
+    (sent,) = service.requests
+    assert (sent.method, str(sent.url), sent.content) == ("POST", "http://service/base/read", b"a picture")
+
+
 def test_it_speaks_with_the_application(client: Running) -> None:
     """The application understands what the client sends, and the client its answers and problems."""
 
@@ -85,6 +95,7 @@ def test_it_speaks_with_the_application(client: Running) -> None:
         assert ours.model().metadata.name == "tiny"
         assert ours.read(encode(seven(), "PNG")).model.name == "tiny"
         assert ours.read(encode(seven(), "PNG"), explain=True).explanation is not None
+        assert len(ours.read_numbers(encode(seven(), "PNG")).text) == 1
         with pytest.raises(RefusedError, match="not a picture") as caught:
             ours.read(b"no picture")
     assert caught.value.code == "unsupported_format"

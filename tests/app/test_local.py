@@ -6,7 +6,7 @@ import pytest
 
 from app.errors import ArtifactError, NoInkError, TooManyPixelsError, UnsupportedFormatError
 from app.local import LocalReader
-from app.schemas import Prediction
+from app.schemas import Numbers, Prediction
 from app.settings import Settings
 from tests.app.service import Client
 from tests.pictures import encode, png_claiming, seven
@@ -28,6 +28,13 @@ def test_answers_are_those_of_the_service(
         body = encode(picture, image_format)
         answer = client.predict(body, explain=str(explain).lower())
         assert reader.read(body, explain=explain) == Prediction.model_validate_json(answer.content)
+
+
+def test_whole_numbers(client: Client, reader: LocalReader) -> None:
+    """They too are those of the service."""
+    body = encode(seven(640, 480), "PNG")
+    answer = client.request("POST", "/read", content=body, headers={"content-type": "image/png"})
+    assert reader.read_numbers(body) == Numbers.model_validate_json(answer.content)
 
 
 def test_refusals(reader: LocalReader) -> None:

@@ -4,6 +4,7 @@ Screenshots are left in build/screenshots. Without Chromium these tests are skip
 """
 
 import base64
+import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -48,6 +49,14 @@ PATIENCE: Final = 30_000
 
 DESK: Final = {"width": 1200, "height": 900}
 PHONE: Final = {"width": 360, "height": 740}
+
+PICTURE_2047: Final = (PROJECT_FOLDER / "tests" / "2047.png").read_bytes()
+
+ROUTES: Final = ("/predict?explain=true", "/read")
+"""What the page asks."""
+
+BOXES_2047: Final = [(19, 16, 64, 88), (64, 21, 109, 92), (147, 15, 194, 85), (186, 19, 229, 89)]
+"""Where the ink of each digit of tests/2047.png is: left, top, right, bottom in its 260 x 110 pixels."""
 
 SHOWN_BY_BROWSER: Final = frozenset({"PNG", "JPEG", "WEBP", "BMP", "GIF", "AVIF"})
 """Formats that Chromium decodes itself."""
@@ -98,6 +107,35 @@ class Visit:
         expect(self.part("status")).to_contain_text(f" {digit}.")
         expect(self.part("bars").locator("li.best .name")).to_have_text(str(digit))
 
+    def expect_number(self, *rows: str) -> None:
+        """The answer is this number as text, and digit by digit; a screen reader hears each row."""
+        expect(self.part("text")).to_have_text("\n".join(rows), use_inner_text=True)
+        for index, row in enumerate(rows):
+            expect(self.part("status")).to_contain_text(row)
+            marks = self.part("rows").locator(".row").nth(index).locator(".mark")
+            assert "".join(mark.strip("?") or "?" for mark in marks.all_inner_texts()) == row
+        expect(self.part("bars")).to_be_hidden()
+        expect(self.part("steps")).to_be_hidden()
+
+    def boxes(self, canvas: str, width: int, height: int) -> list[tuple[float, float, float, float]]:
+        """Left, top, right and bottom of the boxes that lie over a canvas, in pixels of the picture that it shows."""
+        area = self.part(canvas).bounding_box()
+        assert area is not None
+        # The canvas has the picture in its middle, as large as it fits.
+        scale = min(area["width"] / width, area["height"] / height)
+        left, top = area["x"] + (area["width"] - scale * width) / 2, area["y"] + (area["height"] - scale * height) / 2
+        found = [box.bounding_box() for box in self.part("boxes").locator(".box").all()]
+        return [
+            (
+                (box["x"] - left) / scale,
+                (box["y"] - top) / scale,
+                (box["x"] + box["width"] - left) / scale,
+                (box["y"] + box["height"] - top) / scale,
+            )
+            for box in found
+            if box is not None
+        ]
+
     def expect_headline(self, words: str) -> None:
         """The answer is headed by these words, and a screen reader says them."""
         expect(self.part("headline")).to_have_text(words)
@@ -146,7 +184,7 @@ def visiting(browser: Browser, server: Server, path: str = "/", **options: Any) 
 
 def note(visit: Visit, kind: str, text: str, url: str) -> None:
     """Note what the console says; that a picture was refused is no fault of the page."""
-    if kind in {"error", "warning"} and not (text.startswith("Failed to load resource") and "/predict" in url):
+    if kind in {"error", "warning"} and not (text.startswith("Failed to load resource") and url.endswith(ROUTES)):
         visit.complaints.append(f"{kind}: {text} ({url})")
 
 
@@ -164,6 +202,26 @@ def sheet(strokes: list[Stroke], width: int = 640, height: int = 480) -> Image.I
     for stroke in strokes:
         points = [((width - side) // 2 + x * side, 40 + y * side) for x, y in stroke]
         ImageDraw.Draw(paper).line(points, fill=(30, 34, 80), width=side // 16, joint="curve")
+    return paper
+
+
+def beside(*symbols: list[Stroke]) -> list[Stroke]:
+    """Symbols from left to right, each in its share of the width."""
+    return [
+        [((index + x) / len(symbols), y) for x, y in stroke]
+        for index, symbol in enumerate(symbols)
+        for stroke in symbol
+    ]
+
+
+def page_of(*rows: str, width: int = 900, height: int = 1200) -> Image.Image:
+    """Rows of digits on a sheet of paper held upright."""
+    paper = Image.new("RGB", (width, height), (236, 231, 222))
+    for down, row in enumerate(rows):
+        for across, digit in enumerate(row):
+            for stroke in DIGITS[int(digit)]:
+                points = [(60 + 150 * across + 190 * x, 80 + 330 * down + 270 * y) for x, y in stroke]
+                ImageDraw.Draw(paper).line(points, fill=(30, 34, 80), width=14, joint="curve")
     return paper
 
 
@@ -334,6 +392,268 @@ class TestPictures:
         stored = visit.page.evaluate(f"Promise.all({kept})")
         assert stored == [0, 0, "", 0]
         visit.show("recent")
+
+
+def digit_answer(digit: int, verdict: str, others: dict[int, float], **box: int) -> dict[str, Any]:
+    """A digit of a number, as the service answers it."""
+    confidence = 1.0 - sum(others.values())
+    candidates = {digit: confidence} | others if verdict == "uncertain" else {}
+    return {
+        "digit": digit,
+        "confidence": confidence,
+        "verdict": verdict,
+        "candidates": [{"digit": one, "probability": share} for one, share in candidates.items()],
+        "box": box,
+    }
+
+
+class TestNumbers:
+    @pytest.fixture
+    @staticmethod
+    def whole(visit: Visit) -> Visit:
+        """A visitor who has chosen whole numbers."""
+        visit.part("whole").check()
+        return visit
+
+    def test_picture(self, whole: Visit) -> None:
+        """A picture's number is read, with how sure that is, and each digit's box lies on its ink."""
+        whole.choose("2047.png", PICTURE_2047)
+        whole.expect_number("2047")
+        whole.expect_headline("It is 2047.")
+        expect(whole.part("sentence")).to_contain_text("sure of all 4 digits")
+        found = whole.boxes("shown", 260, 110)
+        assert np.asarray(found) == pytest.approx(np.asarray(BOXES_2047), abs=2.0)
+        assert whole.part("boxes").locator(".label").all_inner_texts() == ["2", "0", "4", "7"]
+        cards = whole.part("rows").get_by_role("listitem").get_by_role("listitem")
+        expect(cards).to_have_count(4)
+        expect(cards.nth(2)).to_contain_text("147 to 194 pixels from the left, 15 to 85 from the top")
+
+    def test_text_is_selectable(self, whole: Visit) -> None:
+        """The number is text that may be marked and copied, rows as lines."""
+        whole.choose("page.png", encode(page_of("204", "13"), "PNG"))
+        whole.expect_number("204", "13")
+        assert (
+            whole.part("text").evaluate("one => (getSelection().selectAllChildren(one), String(getSelection()))")
+            == "204\n13"
+        )
+
+    def test_rows(self, whole: Visit) -> None:
+        """Rows are read one below the other, and a tall picture's boxes lie on it too."""
+        whole.choose("page.png", encode(page_of("204", "13"), "PNG"))
+        whole.expect_number("204", "13")
+        whole.expect_headline("I read 2 rows.")
+        found = whole.boxes("shown", 900, 1200)
+        assert len(found) == 5
+        for (left, top, right, bottom), (across, down) in zip(
+            found, [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1)], strict=True
+        ):
+            assert 60 + 150 * across < (left + right) / 2 < 60 + 150 * across + 190
+            assert 80 + 330 * down < top < bottom < 80 + 330 * down + 270
+
+    def test_drawing(self, whole: Visit) -> None:
+        """Digits are drawn side by side on a wide area, read while they are drawn, and get their boxes at rest."""
+        area = whole.part("drawing").bounding_box()
+        assert area is not None
+        assert area["width"] == pytest.approx(1.75 * area["height"], abs=1.0)
+        whole.draw(beside(DIGITS[1], DIGITS[4]))
+        whole.expect_number("14")
+        one, four = whole.boxes("drawing", 490, 280)
+        assert one == pytest.approx((0.25 * 490, 0.18 * 280, 0.26 * 490, 0.82 * 280), abs=12.0)
+        assert four == pytest.approx((0.65 * 490, 0.2 * 280, 0.86 * 490, 0.84 * 280), abs=12.0)
+        whole.page.mouse.move(area["x"] + 20, area["y"] + 20)
+        whole.page.mouse.down()
+        expect(whole.part("boxes").locator(".box")).to_have_count(0)
+        whole.page.mouse.up()
+
+    def test_switch_keeps_what_is_there(self, visit: Visit) -> None:
+        """The drawing stays on the switch from one to the other, whole in either; so does a picture."""
+        visit.draw(DIGITS[5])
+        visit.expect_digit(5)
+        visit.part("whole").check()
+        visit.expect_number("5")
+        visit.part("clear").click()
+        visit.draw(beside(DIGITS[1], DIGITS[4]))
+        visit.expect_number("14")
+        visit.part("one").check()
+        visit.expect_headline("I see no digit here")
+        visit.part("whole").check()
+        visit.expect_number("14")
+        visit.choose("5.png", encode(sheet(DIGITS[5]), "PNG"))
+        visit.expect_number("5")
+        visit.part("one").check()
+        visit.expect_digit(5)
+        expect(visit.part("rows")).to_be_hidden()
+        assert visit.part("boxes").locator(".box").count() == 0
+
+    def test_offer(self, visit: Visit) -> None:
+        """What is no single digit may be read as a whole number at one press, also of a key."""
+        visit.choose("2047.png", PICTURE_2047)
+        visit.expect_headline("I see no digit here")
+        visit.show("number-offer")
+        visit.part("as-number").focus()
+        visit.page.keyboard.press("Enter")
+        visit.expect_number("2047")
+        expect(visit.part("whole")).to_be_checked()
+        expect(visit.part("answer")).to_be_focused()
+        expect(visit.part("as-number")).to_be_hidden()
+
+    def test_doubts_are_marked(self, whole: Visit) -> None:
+        """An uncertain digit and what is none differ from others by their frames and marks, not by colour alone."""
+        digits = [
+            digit_answer(3, "digit", {}, left=10, top=20, right=60, bottom=90),
+            digit_answer(1, "uncertain", {7: 0.4}, left=80, top=20, right=120, bottom=90),
+            digit_answer(8, "not_a_digit", {0: 0.5}, left=150, top=20, right=200, bottom=90),
+        ]
+        answer = {"text": "31?", "rows": [{"text": "31?", "digits": digits}], "width": 260, "height": 110}
+        whole.page.route("**/read", lambda route: route.fulfill(body=json.dumps(answer)))
+        whole.choose("2047.png", PICTURE_2047)
+        whole.expect_number("31?")
+        whole.expect_headline("I read 31?, with gaps.")
+        expect(whole.part("sentence")).to_have_text(
+            "A ? stands for what is no digit: 1 of 3. I am only 60.0% sure of the others. In doubt: 1 of 3."
+        )
+        boxes, cards = whole.part("boxes").locator(".box"), whole.part("rows").locator(".one")
+        styles = "all => all.map(one => getComputedStyle(one)"
+        assert boxes.evaluate_all(f"{styles}.outlineStyle)") == ["solid", "dashed", "dotted"]
+        assert cards.evaluate_all(f"{styles}.borderStyle)") == ["solid", "dashed", "dotted"]
+        assert boxes.all_inner_texts() == ["3", "1?", "?"]
+        assert cards.locator(".doubt").all_inner_texts() == ["100%", "60.0% or 7", "no digit"]
+        whole.show("number-doubts")
+
+    def test_remembered_in_the_tab(self, browser: Browser, server: Server) -> None:
+        """The choice outlives a reload, another tab begins anew, and nothing is stored."""
+        with visiting(browser, server) as visit:
+            visit.part("whole").check()
+            visit.page.reload()
+            expect(visit.part("whole")).to_be_checked()
+            expect(visit.part("title")).to_have_text("Draw a number.")
+            visit.choose("2047.png", PICTURE_2047)
+            visit.expect_number("2047")
+            assert visit.page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
+            other = visit.page.context.new_page()
+            other.goto(server.url)
+            expect(other.locator("#one")).to_be_checked()
+
+    def test_keyboard(self, visit: Visit) -> None:
+        """The switch obeys the arrow keys, and so does the pen on the whole width."""
+        visit.part("one").focus()
+        visit.page.keyboard.press("ArrowRight")
+        expect(visit.part("whole")).to_be_checked()
+        visit.part("drawing").focus()
+        press = visit.page.keyboard.press
+        for left in (30, 14):
+            for key, times in {"ArrowLeft": 60, "ArrowUp": 30, "ArrowRight": left, "ArrowDown": 4, " ": 1}.items():
+                for _ in range(times):
+                    press(key)
+            for _ in range(16):
+                press("ArrowDown")
+            press(" ")
+        visit.expect_number("11")
+
+    def test_newer_picture_takes_the_older_ones_place(self, whole: Visit) -> None:
+        """While the service is slow at most one request is under way, whichever route it asks."""
+        held: list[Route] = []
+        under_way: set[Request] = set()
+        most = 0
+
+        def begin(request: Request) -> None:
+            nonlocal most
+            if request.url.endswith(ROUTES):
+                under_way.add(request)
+            most = max(most, len(under_way))
+
+        whole.page.on("request", begin)
+        whole.page.on("requestfailed", lambda request: under_way.discard(request))  # noqa: PLW0108  # no builtin will do
+        for route in ("**/predict*", "**/read"):
+            whole.page.route(route, lambda route: held.append(route))  # noqa: PLW0108
+        for stroke in beside(DIGITS[1], DIGITS[4]):
+            whole.draw([stroke])
+            whole.page.wait_for_timeout(600)
+        whole.part("one").check()
+        whole.part("whole").check()
+        whole.page.wait_for_timeout(600)
+        assert len(held) >= 4
+        assert most == len(under_way) == 1
+        held[-1].continue_()
+        whole.expect_number("14")
+
+    def test_recent_readings(self, whole: Visit) -> None:
+        """A number stays among the recent readings, and brings its mode back."""
+        whole.choose("page.png", encode(page_of("204", "13"), "PNG"))
+        whole.expect_number("204", "13")
+        whole.part("one").check()
+        whole.expect_headline("I see no digit here")
+        whole.part("clear").click()
+        whole.draw(DIGITS[4])
+        whole.expect_digit(4)
+        whole.part("whole").check()
+        whole.expect_number("4")
+        whole.choose("2047.png", PICTURE_2047)
+        whole.expect_number("2047")
+        recent = whole.part("recent").get_by_role("button")
+        expect(recent.nth(0)).to_contain_text("2047")
+        expect(recent.nth(2)).to_contain_text("no digit")
+        recent.nth(2).click()
+        whole.expect_headline("I see no digit here")
+        expect(whole.part("one")).to_be_checked()
+        recent.nth(1).click()
+        whole.expect_number("4")
+        expect(whole.part("whole")).to_be_checked()
+
+    def test_format_that_the_browser_cannot_show(self, whole: Visit) -> None:
+        """Without a picture there are no boxes; the digits and their places are told all the same."""
+        with Image.open(io.BytesIO(PICTURE_2047)) as picture:
+            whole.choose("2047.tiff", encode(picture, "TIFF"))
+        whole.expect_number("2047")
+        expect(whole.part("unshown")).to_be_visible()
+        assert whole.part("boxes").locator(".box").count() == 0
+        expect(whole.part("rows")).to_contain_text("pixels from the left")
+
+    def test_nothing_like_a_digit(self, whole: Visit) -> None:
+        """Scribbles are told of with advice, ink that is too small for a digit too."""
+        whole.draw(beside([], STAR, []))
+        whole.expect_headline("I see no number here")
+        assert whole.part("help").locator("li").count() == 2
+        empty = {"text": "", "rows": [], "width": 260, "height": 110}
+        whole.page.route("**/read", lambda route: route.fulfill(body=json.dumps(empty)))
+        whole.choose("2047.png", PICTURE_2047)
+        expect(whole.part("sentence")).to_contain_text("nothing as large as a digit")
+        expect(whole.part("text")).to_be_hidden()
+
+    def test_too_much_writing(self, whole: Visit) -> None:
+        """A page of text is told of in plain words, with what would help."""
+        paper = Image.new("L", (1600, 1600), 255)
+        for y in range(20, 1580, 40):
+            for x in range(20, 1580, 30):
+                ImageDraw.Draw(paper).line([(x, y), (x + 12, y + 24)], fill=0, width=4)
+        whole.choose("text.png", encode(paper, "PNG"))
+        whole.expect_headline("That is too much writing")
+        assert whole.part("help").locator("li").count() == 1
+        expect(whole.part("again")).to_be_hidden()
+
+    def test_busy_and_offline(self, whole: Visit) -> None:
+        """A busy service is asked again; without a network the drawing waits for it."""
+        tries: list[Route] = []
+
+        def busy_once(route: Route) -> None:
+            tries.append(route)
+            if len(tries) == 1:
+                busy(route)
+            else:
+                route.continue_()
+
+        whole.page.route("**/read", busy_once)
+        whole.choose("2047.png", PICTURE_2047)
+        whole.expect_headline("The service is busy")
+        whole.expect_number("2047")
+        assert len(tries) == 2
+        whole.part("clear").click()
+        whole.page.context.set_offline(offline=True)
+        whole.draw(beside(DIGITS[1], DIGITS[4]))
+        whole.expect_headline("You are offline")
+        assert whole.part("boxes").locator(".box").count() == 0
+        whole.page.context.set_offline(offline=False)
+        whole.expect_number("14")
 
 
 class TestCamera:
@@ -574,14 +894,14 @@ class TestKeyboard:
                 """() => {
                     const one = document.activeElement;
                     const frame = [one, one.parentElement].map(element => getComputedStyle(element).outlineStyle);
-                    return [one.getAttribute("aria-label") ?? one.innerText.trim(), frame];
+                    return [one.getAttribute("aria-label") ?? (one.labels?.[0] ?? one).innerText.trim(), frame];
                 }"""
             )
             if name in reached or visit.page.evaluate("document.activeElement === document.body"):
                 break
             assert "solid" in outline, name
             reached.append(name)
-        assert reached[:4] == ["Skip to the answer", "About the model", "API", "Drawing area"]
+        assert reached[:5] == ["Skip to the answer", "About the model", "API", "One digit", "Drawing area"]
         assert {"Choose a picture", "Use the camera", "Ruled paper", "No digit"} <= set(reached)
         visit.part("samples").get_by_role("button").nth(3).focus()
         visit.page.keyboard.press("Enter")
@@ -629,6 +949,30 @@ class TestScreens:
             visit.part("open-camera").click()
             expect(visit.part("shutter")).to_be_enabled()
             check_screen(visit)
+
+    def test_numbers(self, browser: Browser, server: Server, screen: str) -> None:
+        """So does it with whole numbers: with nothing on it, drawn ones, long ones and rows of them."""
+        with visiting(browser, server, **SCREENS[screen]) as visit:
+            visit.part("whole").check()
+            check_screen(visit)
+            visit.draw(beside(DIGITS[2], STAR, DIGITS[7]))
+            visit.expect_number("2?7")
+            visit.show(f"number-drawn-{screen}")
+            check_screen(visit)
+            visit.choose("2047.png", PICTURE_2047)
+            visit.expect_number("2047")
+            visit.show(f"number-{screen}")
+            check_screen(visit)
+            visit.choose("page.jpg", encode(page_of("20475", "13", "86"), "JPEG"))
+            visit.expect_number("20475", "13", "86")
+            visit.show(f"number-rows-{screen}")
+            check_screen(visit)
+            area = visit.part("stage").bounding_box()
+            assert area is not None
+            assert area["height"] < SCREENS[screen]["viewport"]["height"]
+            inner = visit.part("boxes").bounding_box()
+            assert inner is not None
+            assert inner["height"] <= area["height"] + 1
 
     def test_about(self, browser: Browser, server: Server, screen: str) -> None:
         """So does the page about the model."""
