@@ -30,7 +30,7 @@ train: $(DEV_READY) ## train and publish a model (RECIPE=default|paper|smoke, MN
 rollback: $(SERVE_READY) ## publish the version before again (RECIPE, VERSION=another one)
 	$(SERVE)/python -m app.cli rollback artifacts/$(RECIPE) $(if $(VERSION),--to $(VERSION))
 
-evaluate: $(DEV_READY) ## measure the published model (RECIPE, MNIST=path, REAL=folder of SET/LABEL/FILE, RECORD=1 to keep its figures)
+evaluate: $(DEV_READY) ## measure the published model (RECIPE, MNIST=path, REAL=folder of SET/LABEL/FILE, RECORD=1 to keep figures and the reference for drift)
 	$(DEV)/python -m model_training evaluate --model artifacts/$(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(REAL),--real $(REAL)) $(if $(RECORD),--record)
 
 compare: $(DEV_READY) ## compare the published models with classical methods; takes minutes (MNIST=path, REAL=folder)
@@ -71,7 +71,7 @@ openapi: $(DEV_READY) ## write app/openapi.json, the document of the interface
 lock: $(DEV_READY) ## resolve the dependencies of pyproject.toml anew
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.txt
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train -o requirements-train.txt
-	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --extra tracking --extra client --group dev -o requirements-dev.txt
+	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --extra tracking --extra tracing --extra client --group dev -o requirements-dev.txt
 	for lock in $(BENCH)/*.in; do \
 		[ $$lock = $(BENCH)/common.in ] || \
 			$(DEV)/uv pip compile $$lock $(LOCK_FLAGS) --python-version 3.11 -o $${lock%.in}.txt || exit 1; \

@@ -10,6 +10,7 @@ import anyio.to_thread
 from app.decoding import Upload
 from app.errors import OverloadedError
 from app.gate import CALLER
+from app.metrics import QUEUE_DEPTH, waited
 
 QUICK_BYTES: Final = 4 * 1024
 """Bodies up to this size may be opened on the event loop's thread; compressed metadata can make larger ones slow."""
@@ -60,10 +61,12 @@ class Pool:
         self._under_way += 1
         if (caller := CALLER.get()) is not None:
             caller.step_aside()
+        QUEUE_DEPTH.inc()
         try:
             yield
         finally:
             self._under_way -= 1
+            QUEUE_DEPTH.dec()
 
     async def turn(self, work: Callable[[], Result]) -> Result:
         """Run one piece of work of a request that has its place.
@@ -98,7 +101,7 @@ class Pool:
         return [results[index] for index in range(len(works))]
 
     async def _run(self, work: Callable[[], Result]) -> Result:
-        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+        return await anyio.to_thread.run_sync(waited(work), limiter=self._limiter)
 
 
 def _patience() -> AbstractContextManager[None]:

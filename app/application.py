@@ -3,8 +3,11 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__, documentation, doors, problems
@@ -12,14 +15,25 @@ from app.admission import Pool
 from app.draining import draining
 from app.errors import ArtifactError
 from app.gate import GATE_KEY, Gate
+from app.inputs import Inputs
 from app.loading import Model, load_model
 from app.pages import build_site
 from app.requests import InferRequest, PictureInJson, ServingRequest
-from app.routes import batch, health, model, open_inference, page, predict, read, tensorflow_serving
+from app.routes import batch, health, metrics, model, open_inference, page, predict, read, tensorflow_serving
 from app.routes.state import STATE_KEY, Live, Service
 from app.schemas import PlainError, Problem
 from app.settings import Settings
 from app.succession import Succession
+from app.watch import Watch
+
+_TELEMETRY: Final[TelemetryConfig] = {
+    "auto_configure": True,
+    "tracing": True,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+}
+"""OpenTelemetry's traces, where its own variables name an endpoint; Prometheus has the metrics."""
 
 
 def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -> FastAPI:
@@ -39,6 +53,7 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
         live = Live(
             Service(
                 model=served,
+                inputs=Inputs(served),
                 pool=Pool(settings.pool_threads, settings.pool_capacity),
                 gate=gate,
                 max_bytes=settings.max_bytes,
@@ -59,8 +74,9 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
         summary="Reads handwritten digits from pictures people really have.",
         version=__version__,
         lifespan=lifespan,
+        telemetry=_TELEMETRY,
     )
-    parts = (predict, read, batch, model, health, open_inference, tensorflow_serving, page)
+    parts = (predict, read, batch, model, health, metrics, open_inference, tensorflow_serving, page)
     routers = [part.router for part in parts]
     for router in routers:
         application.include_router(router)
@@ -71,7 +87,11 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
         problems.door_documentation,
     )
     application.add_middleware(predict.Shortcut)
-    doors.install(application, settings, [route for router in routers for route in router.routes])
+    routes = [route for router in routers for route in router.routes]
+    doors.install(application, settings, routes)
+    # The documentation's routes are the application's own.
+    paths = frozenset(route.path for route in (*application.routes, *routes) if isinstance(route, Route))
+    application.add_middleware(Watch, paths, log=settings.access_log)
     application.add_middleware(PlainStartupFailure)
     return application
 

@@ -187,6 +187,17 @@ class RealSetScore(_Record):
     rejected: Annotated[Score, Field(description="Pictures called no digit, or refused as blank or damaged.")]
 
 
+class FeatureReference(_Record):
+    """How one feature of the prepared pictures was distributed when the model was measured."""
+
+    name: Annotated[str, Field(description="`ink_share`, `stroke_width`, `confidence` or `verdict`.")]
+    edges: Annotated[
+        tuple[float, ...],
+        Field(description="Where one bin ends and the next begins, rising; the first and the last bin are open."),
+    ]
+    shares: Annotated[tuple[float, ...], Field(description="Share of the pictures in each bin: one more than edges.")]
+
+
 class Evaluation(_Record):
     """How well a published model reads, measured through the service's own classifier."""
 
@@ -210,6 +221,13 @@ class Evaluation(_Record):
     real: Annotated[
         tuple[RealSetScore, ...],
         Field(description="Other people's pictures, by set; empty until `make evaluate REAL=... RECORD=1`."),
+    ] = ()
+    inputs: Annotated[
+        tuple[FeatureReference, ...],
+        Field(
+            description="What prepared pictures were like, validation digits as they are and corrupted: what the "
+            "service measures its input's drift against. Empty until `make evaluate RECORD=1` in older versions."
+        ),
     ] = ()
     peers: Annotated[
         tuple[Score, ...],

@@ -19,6 +19,7 @@ from app.headers import GuardHeaders
 from app.keys import KeyRing
 from app.problems import error_response
 from app.rate import Limiter
+from app.routes import metrics
 from app.routes.open_inference import LENGTH_HEADER
 from app.settings import Settings
 
@@ -40,13 +41,18 @@ def install(application: FastAPI, settings: Settings, routes: Iterable[BaseRoute
     Args:
         application: what is behind the doors.
         settings: which doors there are.
-        routes: the application's; those documented as public are open to everybody: the probes. Should a route for
-            metrics come, whether it is documented so decides about it as well.
+        routes: the application's; those documented as public are open to everybody: the probes; that of the metrics
+            as well if the settings say so.
     """
     ring = KeyRing(settings.key_digests()) if settings.has_keys else None
     limiter = Limiter(settings.rate_limit) if settings.rate_limit else None
     if ring or limiter or settings.allowed_hosts:
-        open_to_all = [route for route in routes if is_public(route)]
+        open_to_all = [
+            route
+            for route in routes
+            if isinstance(route, APIRoute)
+            and (is_public(route) or (settings.public_metrics and route.path == metrics.PATH))
+        ]
         application.add_middleware(
             Doorkeeper, public=open_to_all, ring=ring, limiter=limiter, hosts=settings.allowed_hosts
         )

@@ -7,9 +7,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from app.gate import Gate
+if TYPE_CHECKING:
+    # The process that only watches over the others does without what the gate counts with.
+    from app.gate import Gate
 
 SHUTDOWN_SECONDS: Final = 5
 """How long requests under way may take once no more are accepted."""
@@ -19,7 +21,7 @@ _LAST_RESORT_SECONDS: Final = 5
 
 
 @contextmanager
-def draining(gate: Gate, seconds: float) -> Iterator[None]:
+def draining(gate: "Gate", seconds: float) -> Iterator[None]:
     """While the block runs, let SIGTERM reach the server only after the gate has been draining for some time.
 
     Load balancers need that time to find the process not ready. Further SIGTERMs change nothing: a process may get one

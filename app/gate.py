@@ -10,11 +10,13 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from time import perf_counter
 from typing import Final, Protocol
 
 import anyio
 
 from app.errors import DeadlineExceededError, OverloadedError
+from app.metrics import QUEUE_DEPTH
 
 GATE_KEY: Final = "gate"
 """Where in the lifespan's state the gate lies."""
@@ -165,11 +167,13 @@ class Gate:
 class Caller:
     """Who waits for the answer to one request."""
 
-    __slots__ = ("_arrived", "_gate", "_held", "_scope", "deadline", "gone", "probe")
+    __slots__ = ("_arrived", "_gate", "_held", "_scope", "deadline", "gone", "probe", "since")
 
     def __init__(self, gate: Gate, deadline: float, *, probe: bool = False) -> None:
         """Note a request whose headers have arrived; `deadline` is in the event loop's time."""
         self.deadline = deadline
+        self.since = perf_counter()
+        """When its headers had arrived, as `time.perf_counter` has it."""
         self.probe = probe
         """Whether it is neither refused nor made to wait."""
         self.gone = False
@@ -194,12 +198,16 @@ class Caller:
         if not self._arrived:
             self._arrived = True
             self._gate.waiting += 1
+            if not self.probe:
+                QUEUE_DEPTH.inc()
 
     def step_aside(self) -> None:
         """Note that it waits for the event loop no longer, but for a thread or for nothing."""
         if self._arrived:
             self._arrived = False
             self._gate.waiting -= 1
+            if not self.probe:
+                QUEUE_DEPTH.dec()
 
     def leave(self) -> None:
         """Note that nobody waits for the answer: what has not begun will not."""

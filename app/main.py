@@ -6,7 +6,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if __name__ == "__main__":
     # Until the server listens to SIGTERM, and once it is done with it, the signal is a clean end. First of all: the
@@ -15,23 +15,18 @@ if __name__ == "__main__":
 
 from pydantic import ValidationError
 from uvicorn import Config, Server
-from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from app.draining import SHUTDOWN_SECONDS
 from app.listening import shared
+from app.logs import logging_config
+from app.metrics_folder import shared_folder
 from app.rate import shared_between_processes
 from app.settings import Settings, complaints
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-
-
-LOGGING: Final = {
-    **LOGGING_CONFIG,
-    "loggers": {**LOGGING_CONFIG["loggers"], "app": {"handlers": ["default"], "level": "INFO"}},
-}
-"""The server's, and what the service itself has to tell: which version of the model it takes up, say."""
 
 
 def settings_from_environment() -> Settings:
@@ -56,8 +51,15 @@ def application() -> "FastAPI":
 
 @contextlib.contextmanager
 def counting_together(settings: Settings) -> Iterator[None]:
-    """Give several processes what they need to keep one rate limit between them, if there is one."""
+    """Give several processes what they need to count together: their metrics, and one rate limit if there is one."""
     with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(shared_folder())
+        except OSError as error:
+            sys.exit(
+                f"Several processes need a place for their metrics, /dev/shm or temporary files ({error.strerror}); "
+                "or say DIGITS_WORKERS=1."
+            )
         if settings.rate_limit:
             try:
                 stack.enter_context(shared_between_processes())
@@ -81,7 +83,7 @@ def main() -> None:
         http="app.protocol:HttpProtocol",
         ws="none",
         lifespan="on",
-        log_config=LOGGING,
+        log_config=logging_config(settings.log_format),
         access_log=False,
         server_header=False,
         timeout_keep_alive=settings.keep_alive,

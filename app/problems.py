@@ -8,7 +8,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app import errors
+from app import errors, metrics
+from app.correlation import response_headers
 from app.documentation import reference
 from app.headers import GUARD
 from app.schemas import PlainError, Problem
@@ -71,18 +72,16 @@ _logger = logging.getLogger(__name__)
 
 
 def problem_of(error: errors.DigitsError) -> Problem:
-    """An error of the table as a problem."""
-    return _problem(*PROBLEMS[type(error)], str(error))
+    """An error of the table as a problem, counted."""
+    status, code = PROBLEMS[type(error)]
+    metrics.problem(code)
+    return _problem(status, code, str(error))
 
 
 def problem_response(status: HTTPStatus, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """One problem as an HTTP response."""
-    return Response(
-        _problem(status, code, detail).model_dump_json(),
-        status_code=status,
-        headers=headers or _HEADERS.get(code),
-        media_type=MEDIA_TYPE,
-    )
+    """One problem as an HTTP response, counted."""
+    metrics.problem(code)
+    return _as_problem(status, code, detail, headers)
 
 
 def problem_documentation(
@@ -130,8 +129,18 @@ def domain_problem(error: errors.DigitsError) -> Response:
 
 
 def error_response(path: str, error: errors.DigitsError, headers: dict[str, str] | None = None) -> Response:
-    """The response that tells of an error of the table, as the protocol has it that is spoken at the path."""
+    """The response that tells of an error of the table, as the protocol has it that is spoken at the path; counted."""
     return _response(path, *PROBLEMS[type(error)], str(error), headers)
+
+
+def refusal_response(path: str, error: errors.DigitsError) -> Response:
+    """The same, made once and sent many times: whoever sends it counts it, by `count_problem`."""
+    return _uncounted(path, *PROBLEMS[type(error)], str(error))
+
+
+def count_problem(kind: type[errors.DigitsError]) -> None:
+    """Count a problem whose response was made before."""
+    metrics.problem(PROBLEMS[kind][1])
 
 
 def _is_plain(path: str) -> bool:
@@ -143,13 +152,29 @@ def _problem(status: HTTPStatus, code: str, detail: str) -> Problem:
 
 
 def _response(path: str, status: HTTPStatus, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+    metrics.problem(code)
+    return _uncounted(path, status, code, detail, headers)
+
+
+def _uncounted(
+    path: str, status: HTTPStatus, code: str, detail: str, headers: dict[str, str] | None = None
+) -> Response:
     if not _is_plain(path):
-        return problem_response(status, code, detail, headers)
+        return _as_problem(status, code, detail, headers)
     return Response(
         PlainError(error=detail).model_dump_json(),
         status_code=status,
         headers=headers or _HEADERS.get(code),
         media_type=PLAIN_TYPE,
+    )
+
+
+def _as_problem(status: HTTPStatus, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        _problem(status, code, detail).model_dump_json(),
+        status_code=status,
+        headers=headers or _HEADERS.get(code),
+        media_type=MEDIA_TYPE,
     )
 
 
@@ -180,4 +205,5 @@ async def _unexpected_error(request: Request, error: Exception) -> Response:
     )
     detail = "The service failed to answer; the fault is its own and has been logged."
     # It is answered outside of everything that would add the headers.
-    return _response(request.url.path, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail, GUARD)
+    headers = GUARD | response_headers()
+    return _response(request.url.path, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail, headers)

@@ -18,6 +18,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from app import metrics
 from app.errors import (
     DeadlineExceededError,
     DigitsError,
@@ -27,7 +28,7 @@ from app.errors import (
 )
 from app.gate import CALLER, GATE_KEY, Caller, Gate
 from app.headers import GUARD
-from app.problems import error_response, problem_response
+from app.problems import count_problem, error_response, problem_response, refusal_response
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes that may arrive before a request's headers are complete, or between two pieces of its body."""
@@ -46,8 +47,9 @@ _CALLER_KEY: Final = "caller"
 
 _TUNNEL: Final = b"CONNECT"
 
-_PROBES: Final = (b"/health/", b"/v2/health/", b"/v2/models/", b"/v1/models/")
-"""What is asked of these with GET are the probes, and what is as cheap: they are neither refused nor made to wait."""
+_PROBES: Final = (b"/health/", b"/metrics", b"/v2/health/", b"/v2/models/", b"/v1/models/")
+"""What is asked of these with GET are the probes, and what is as cheap or tells of overload: they are neither refused
+nor made to wait."""
 
 _MILLISECONDS: Final = re.compile(rb"[0-9]{1,9}")
 
@@ -244,6 +246,7 @@ class HttpProtocol(HttpToolsProtocol):
                     await self._gate.turn()
                 caller.check(self.loop.time())
             except DeadlineExceededError as error:
+                metrics.unrouted(metrics.UNANSWERED if caller.gone else HTTPStatus.GATEWAY_TIMEOUT)
                 await error_response(scope["path"], error, GUARD)(scope, receive, send)
             else:
                 await self._application(scope, receive, send)
@@ -263,6 +266,8 @@ class HttpProtocol(HttpToolsProtocol):
         # Whoever waits to be told to go on may never send the body.
         last = self.expect_100_continue or self._gate.draining or not self.parser.should_keep_alive()
         self.transport.write(_refusal(self.url.startswith((b"/v1/", b"/v2/")), str(error), last))
+        count_problem(OverloadedError)
+        metrics.unrouted(HTTPStatus.SERVICE_UNAVAILABLE)
         if last:
             self.transport.close()
 
@@ -318,6 +323,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _write(self, response: Response) -> None:
         """Send a response that no application gave, and end the connection."""
         self.transport.write(_raw(response))
+        metrics.unrouted(response.status_code)
         self.transport.close()
 
     def _parse(self, data: memoryview) -> memoryview:
@@ -352,7 +358,7 @@ def _raw(response: Response) -> bytes:
 @cache
 def _refusal(plain: bool, detail: str, last: bool) -> bytes:
     """A refusal as it goes over the wire; there are few, and each is needed thousands of times a second."""
-    response = error_response("/v2" if plain else "", OverloadedError(detail))
+    response = refusal_response("/v2" if plain else "", OverloadedError(detail))
     if last:
         response.headers["Connection"] = "close"
     return _raw(response)

@@ -1,7 +1,8 @@
 """An opened upload -> what the model says it shows. The one road every picture takes."""
 
 from dataclasses import dataclass
-from typing import Final
+from time import perf_counter
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,16 @@ from app.rows import WORKING_SIDE, Row, RowDigit, read_page
 
 PIXELS: Final = "PIXELS"
 """What is told as the format of a picture that came as numbers."""
+
+
+class Times(NamedTuple):
+    """When each stage of a reading was done, in seconds of `time.perf_counter`."""
+
+    began: float
+    decoded: float
+    """As `began` for a picture that came as numbers."""
+    prepared: float
+    inferred: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,8 @@ class Reading:
     """What the most probable digit rests on, if that was asked for."""
     pixels: npt.NDArray[np.uint8]
     """What the model saw, uint8 (28, 28, 1)."""
+    times: Times
+    """How long it took."""
 
     @property
     def digit(self) -> int:
@@ -67,7 +80,8 @@ def read(upload: Upload, classifier: Classifier, *, with_evidence: bool = False)
     Raises:
         PictureError: it is damaged or blank.
     """
-    return read_decoded(decode(upload), classifier, with_evidence=with_evidence)
+    began = perf_counter()
+    return _read(decode(upload), classifier, began, with_evidence=with_evidence)
 
 
 def read_decoded(picture: Picture, classifier: Classifier, *, with_evidence: bool = False) -> Reading:
@@ -76,8 +90,15 @@ def read_decoded(picture: Picture, classifier: Classifier, *, with_evidence: boo
     Raises:
         NoInkError: it is blank.
     """
+    return _read(picture, classifier, None, with_evidence=with_evidence)
+
+
+def _read(picture: Picture, classifier: Classifier, began: float | None, *, with_evidence: bool) -> Reading:
+    decoded = perf_counter()
     digit = normalize(picture.pixels)
+    prepared = perf_counter()
     probabilities = classifier.classify(digit.pixels[None])[0]
+    inferred = perf_counter()
     return Reading(
         probabilities=probabilities,
         inverted=digit.inverted,
@@ -89,6 +110,7 @@ def read_decoded(picture: Picture, classifier: Classifier, *, with_evidence: boo
         format=picture.format,
         evidence=explain(digit.pixels, int(probabilities.argmax()), classifier) if with_evidence else None,
         pixels=digit.pixels,
+        times=Times(decoded if began is None else began, decoded, prepared, inferred),
     )
 
 

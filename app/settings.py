@@ -1,6 +1,7 @@
 """Settings, from the environment: each field is the variable DIGITS_<FIELD>."""
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.contract import MAX_PIXELS
 from app.keys import parse_digest, read_digests
+from app.logs import LogFormat
 from app.quota import usable_cores
 from app.rate import Rate
 
@@ -221,6 +223,17 @@ class Settings(BaseSettings):
             description="How long browsers shall use https only for this host; only behind TLS.", ge=0, le=63_072_000
         ),
     ] = 0
+    public_metrics: Annotated[bool, Field(description="Whether `/metrics` is open to everybody, as probes are.")] = (
+        False
+    )
+    log_format: Annotated[
+        LogFormat,
+        Field(
+            description="How the log is written on standard error: `text`, or `json`, one object a line.",
+            default_factory=lambda: "text" if sys.stderr.isatty() else "json",
+        ),
+    ]
+    access_log: Annotated[bool, Field(description="Whether each request gets a line in the log.")] = False
 
     @property
     def has_keys(self) -> bool:

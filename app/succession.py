@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from app import metrics
 from app.loading import Model
 from app.pages import build_site
 from app.routes.state import Live
@@ -41,6 +42,16 @@ class Succession:
             yield
 
     def _take(self, path: Path) -> str | None:
+        try:
+            name = self._succeed(path)
+        except Exception:
+            metrics.model_switch(done=False)
+            raise
+        if name is not None:
+            metrics.model_switch(done=True)
+        return name
+
+    def _succeed(self, path: Path) -> str | None:
         model = self._load(path)
         service = self._live.service
         if model.metadata == service.model.metadata:
@@ -52,6 +63,7 @@ class Succession:
             site=site.after(service.site),
             shadow=service.shadow.beside(model) if service.shadow is not None else None,
         )
+        service.inputs.follow(model)
         return _name(model)
 
     def _take_candidate(self, path: Path) -> str | None:

@@ -85,17 +85,17 @@ def evaluate(
     real: Real = None,
     artifacts: Artifacts = ARTIFACTS,
     record: Annotated[
-        bool, typer.Option(help="Keep the real pictures' figures in the model's evaluation, for /about-the-model.")
+        bool,
+        typer.Option(help="Keep the reference for drift, and the real pictures' figures, in the model's evaluation."),
     ] = False,
 ) -> None:
     """Measure a published model again: on its own test digits, and on real pictures if given."""
     from model_training.doubt import classify_others, refused_others
     from model_training.evaluation import evaluate as measure
-    from model_training.report import record_real
+    from model_training.inputs import measure_inputs
+    from model_training.report import record as keep
     from model_training.robustness import mean_accuracy, measure_robustness
 
-    if record and real is None:
-        raise typer.BadParameter("--record keeps the figures of real pictures: pass their folder with --real.")
     try:
         loaded = load_model(model)
         known = [recipe for recipe in RECIPES.values() if recipe.name == loaded.metadata.name]
@@ -118,15 +118,17 @@ def evaluate(
     corrupted = measure_robustness(loaded.classifier, dataset.test)
     typer.echo(f"corrupted test digits, mean: {mean_accuracy(corrupted):.2%}")
     _print_scores({f"{part.kind} {part.strength}": part.score for part in corrupted})
+    scores = None
     if real is not None:
         sheets = artifacts / EVALUATION_FOLDER / f"{loaded.metadata.name}-{loaded.metadata.version}"
         scores = _evaluate_real(loaded, real, sheets)
-        if record:
-            try:
-                record_real(read_artifact(model), scores)
-            except (ArtifactError, PermissionError) as error:
-                raise _failed(error) from error
-            typer.echo(f"The figures of the real pictures are in {current_folder(model)}")
+    if record:
+        inputs = measure_inputs(loaded.classifier, loaded.metadata.thresholds, dataset.validation)
+        try:
+            keep(read_artifact(model), inputs, scores)
+        except (ArtifactError, PermissionError) as error:
+            raise _failed(error) from error
+        typer.echo(f"The figures are kept in {current_folder(model)}")
 
 
 def _evaluate_real(model: Model, real: Path, folder: Path) -> tuple[RealSetScore, ...]:

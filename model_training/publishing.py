@@ -32,6 +32,7 @@ from model_training.calibration import at_temperature, fit_temperature, fold_tem
 from model_training.data import Dataset, Digits
 from model_training.doubt import classify_others, refused_others
 from model_training.evaluation import accuracy, evaluate
+from model_training.inputs import measure_inputs
 from model_training.network import build_network
 from model_training.recipe import Recipe
 from model_training.report import write_report
@@ -87,7 +88,10 @@ def publish_trained(
         if not force:
             _gate(accuracy(validation, dataset.validation), _published(root / recipe.name), dataset)
         evaluation, probabilities = evaluate(model, dataset, trained.history)
-        evaluation = evaluation.model_copy(update={"peers": chosen.peers, "temperature": chosen.temperature})
+        inputs = measure_inputs(model.classifier, thresholds, dataset.validation)
+        evaluation = evaluation.model_copy(
+            update={"inputs": inputs, "peers": chosen.peers, "temperature": chosen.temperature}
+        )
         others = classify_others(model, dataset.test) if recipe.robust else None
         if others is not None:
             refused, corrupted = refused_others(others, thresholds), measure_robustness(model.classifier, dataset.test)

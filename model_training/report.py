@@ -22,6 +22,7 @@ from app.artifact import (
     MISTAKES_FILE,
     Artifact,
     Evaluation,
+    FeatureReference,
     Metadata,
     RealSetScore,
     Score,
@@ -254,15 +255,23 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def record_real(artifact: Artifact, real: tuple[RealSetScore, ...]) -> None:
-    """Put what was measured on real pictures into a published model's evaluation and model card.
+def record(
+    artifact: Artifact, inputs: tuple[FeatureReference, ...], real: tuple[RealSetScore, ...] | None = None
+) -> None:
+    """Put what was measured later into a published model's evaluation and model card.
+
+    Args:
+        artifact: the model.
+        inputs: the reference that the service measures its input's drift against.
+        real: what was measured on real pictures; without them those of the evaluation stay.
 
     Raises:
         ArtifactError: the model has no evaluation that it could become part of.
     """
     if artifact.evaluation is None:
         raise ArtifactError(f"{artifact.folder} has no evaluation to record this in: only `make train` writes one.")
-    evaluation = artifact.evaluation.model_copy(update={"real": real})
+    update = {"inputs": inputs} if real is None else {"inputs": inputs, "real": real}
+    evaluation = artifact.evaluation.model_copy(update=update)
     write_atomically(artifact.folder / EVALUATION_FILE, evaluation.model_dump_json(indent=1).encode())
     write_atomically(artifact.folder / CARD_FILE, model_card(artifact.metadata, evaluation).encode())
 

@@ -16,6 +16,7 @@ OPEN_TO_TRAINING = {
     "app.containers",
     "app.contract",
     "app.decoding",
+    "app.drift",
     "app.errors",
     "app.ink",
     "app.items",
@@ -35,14 +36,19 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.bands",
     "app.charts",
     "app.contrast",
+    "app.correlation",
     "app.cutting",
     "app.draining",
     "app.explanation",
     "app.gate",
     "app.ground",
+    "app.inputs",
     "app.keys",
     "app.lattice",
     "app.layout",
+    "app.logs",
+    "app.metrics",
+    "app.metrics_folder",
     "app.pages",
     "app.pieces",
     "app.quota",
@@ -53,6 +59,7 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.settings",
     "app.schemas",
     "app.shadow",
+    "app.tracing",
     "app.versions",
     # The command line and the client:
     "app.batch",
@@ -74,33 +81,36 @@ LAYERS = [
         "app.assets",
         "app.charts",
         "app.contract",
+        "app.correlation",
         "app.documentation",
         "app.errors",
         "app.ground",
         "app.headers",
         "app.keys",
         "app.listening",
+        "app.metrics_folder",
         "app.protocol_schemas",
         "app.quota",
         "app.rate",
         "app.walk",
     },
-    {"app.bands", "app.containers", "app.items", "app.sheet", "app.values", "app.requests", "app.gate"},
-    {"app.contrast", "app.draining"},
-    {"app.decoding", "app.ink", "app.artifact", "app.classifier", "app.settings"},
+    {"app.bands", "app.containers", "app.items", "app.sheet", "app.values", "app.requests", "app.logs", "app.metrics"},
+    {"app.contrast", "app.gate"},
+    {"app.decoding", "app.ink", "app.artifact", "app.classifier", "app.settings", "app.draining"},
     {"app.about", "app.normalization", "app.judgement", "app.explanation"},
-    {"app.pieces"},
+    {"app.pieces", "app.drift"},
     {"app.cutting", "app.layout"},
     {"app.lattice"},
     {"app.rows"},
     {"app.compilation", "app.reading", "app.admission", "app.uploads", "app.schemas", "app.pages", "app.versions"},
-    {"app.loading", "app.problems", "app.answers", "app.client", "app.results"},
-    {"app.shadow"},
+    {"app.loading", "app.problems", "app.answers", "app.client", "app.results", "app.tracing"},
+    {"app.shadow", "app.inputs", "app.watch"},
     {"app.routes.state", "app.protocol", "app.local", "app.batch", "app.console", "app.resuming"},
     {"app.routes.answering", "app.succession"},
     {"app.routes.tensors"},
     {
         "app.routes.health",
+        "app.routes.metrics",
         "app.routes.model",
         "app.routes.page",
         "app.routes.predict",
@@ -264,11 +274,18 @@ def test_service_starts_without_tensorflow() -> None:
     """A process that builds the application loads neither Keras nor TensorFlow, nor anything of the training."""
     loaded = loaded_by("import app.main, app.protocol; app.main.application()")
     assert {"app", "fastapi", "ai_edge_litert", "httptools"} <= loaded
-    assert not {"keras", "tensorflow", "model_training", "matplotlib", "scipy", "sklearn"} & loaded
+    heavy = {"keras", "tensorflow", "model_training", "matplotlib", "scipy", "sklearn"}
+    assert not heavy & loaded
+
+
+def test_service_starts_without_what_sends_traces() -> None:
+    """OpenTelemetry's SDK is not loaded where no traces are wanted; its interface comes with FastAPI."""
+    program = "import sys, app.main; app.main.application(); assert 'opentelemetry.sdk' not in sys.modules"
+    assert "opentelemetry" in loaded_by(program)
 
 
 def test_supervisor_is_light() -> None:
     """The entry point alone, as the process runs it that watches over the others, loads nothing that reads pictures."""
     loaded = loaded_by("import app.main")
     assert "uvicorn" in loaded
-    assert not {"ai_edge_litert", "cv2", "fastapi", "numpy", "PIL"} & loaded
+    assert not {"ai_edge_litert", "cv2", "fastapi", "numpy", "PIL", "prometheus_client"} & loaded

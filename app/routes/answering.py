@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any, Final
 
-from app import errors
+from app import errors, metrics
 from app.admission import QUICK_BYTES, is_quick
 from app.answers import answer, answer_rows
 from app.contract import SIDE
@@ -105,7 +105,9 @@ def _read_rows(body: bytes | JsonBody, service: Service) -> PageReading:
 def prediction_of(reading: Reading, service: Service) -> Prediction:
     """What is answered."""
     show_shadow(reading, service)
-    return answer(reading, service.model.metadata.thresholds, service.model_name)
+    prediction = answer(reading, service.model.metadata.thresholds, service.model_name)
+    service.inputs.note(reading, prediction.verdict, service.model)
+    return prediction
 
 
 def show_shadow(reading: Reading, service: Service) -> None:
@@ -116,6 +118,7 @@ def show_shadow(reading: Reading, service: Service) -> None:
 
 def numbers_of(reading: PageReading, service: Service) -> Numbers:
     """What is answered for a picture of several digits."""
+    metrics.pictures(None)
     return answer_rows(reading, service.model.metadata.thresholds, service.model_name)
 
 

@@ -8,6 +8,7 @@ from fastapi import Request
 from app.admission import Pool
 from app.errors import ShuttingDownError
 from app.gate import Gate
+from app.inputs import Inputs
 from app.loading import Model
 from app.pages import Site
 from app.schemas import ModelName
@@ -23,6 +24,7 @@ class Service:
     """Everything a handler needs."""
 
     model: Model
+    inputs: Inputs
     pool: Pool
     gate: Gate
     max_bytes: int

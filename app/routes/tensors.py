@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import Request, Response
 
-from app import errors
+from app import errors, metrics
 from app.admission import QUICK_BYTES
 from app.problems import WAITING_ERRORS
 from app.routes.answering import limited, read_file, show_shadow
@@ -113,6 +113,7 @@ async def _probabilities(items: list[Item], service: Service) -> Probabilities:
 def _classified(items: list[Item], service: Service) -> Probabilities:
     pictures = np.stack([np.asarray(item) for item in items])
     probabilities = service.model.classifier.classify(pictures)
+    metrics.pictures(None, len(items))
     if service.shadow is not None:
         for pixels, row in zip(pictures, probabilities, strict=True):
             service.shadow.offer(pixels, row)
@@ -128,4 +129,5 @@ def _read(index: int, item: Item, service: Service) -> npt.NDArray[np.float32] |
     except (errors.PictureError, errors.UploadError) as error:
         return type(error)(f"Picture {index}: {error}")
     show_shadow(reading, service)
+    service.inputs.note(reading, None, service.model)
     return reading.probabilities

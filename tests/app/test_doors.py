@@ -38,6 +38,7 @@ CLOSED = (
     ("POST", "/predict?explain=true"),
     ("POST", "/predict/batch"),
     ("GET", "/model"),
+    ("GET", "/metrics"),
     ("GET", "/"),
     ("GET", "/about-the-model"),
     ("GET", "/static/0123456789abcdef/page.css"),
@@ -130,6 +131,14 @@ class TestKeys:
     def test_probes_are_open(self, closed: Client, path: str) -> None:
         """Whoever watches over the service needs no key, whatever protocol it speaks."""
         assert closed.get(path).status_code == 200
+
+    def test_metrics_are_open_if_allowed(self, closed: Client, serve: Serve) -> None:
+        """They ask for a key like everything else, unless a setting opens them, and them alone."""
+        assert closed.get("/metrics").status_code == 401
+        assert closed.request("GET", "/metrics", headers={"x-api-key": KEY}).status_code == 200
+        with serve(api_keys=HASHES, public_metrics=True) as client:
+            assert client.get("/metrics").status_code == 200
+            assert client.get("/model").status_code == 401
 
     @pytest.mark.parametrize("key", [KEY, OTHER_KEY])
     @pytest.mark.parametrize(
@@ -354,4 +363,4 @@ def test_doors_stand_before_the_shortcut(tiny_model: Model) -> None:
     assert isinstance(application, FastAPI)
     names = [getattr(middleware.cls, "__name__", "") for middleware in application.user_middleware]
     order = [name for name in names if name != "PlainStartupFailure"]
-    assert order == ["GuardHeaders", "CORSMiddleware", "Doorkeeper", "Shortcut"]
+    assert order == ["Watch", "GuardHeaders", "CORSMiddleware", "Doorkeeper", "Shortcut"]

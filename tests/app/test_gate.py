@@ -1,5 +1,6 @@
 """What is taken on is bounded by count and by bytes, in the order in which it came, and only while somebody waits."""
 
+import math
 import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -12,6 +13,7 @@ from app import gate as module
 from app.admission import Pool
 from app.errors import DeadlineExceededError, OverloadedError
 from app.gate import CALLER, NEWCOMERS, ROUND, STANDING_SHARE, Caller, Gate
+from tests.app.test_metrics import current, told
 
 PATIENCE = 30.0
 """Seconds after which a thread that is not released gives up, so that a failing test ends."""
@@ -318,3 +320,24 @@ class TestPatience:
             assert done == []
 
         run(scenario)
+
+
+def test_queue_depth() -> None:
+    """What arrived counts until it is answered, in the pool too and once only; probes do not."""
+
+    def depth() -> float:
+        return told(current(), "digits_queue_depth")
+
+    gate, before = Gate(), depth()
+    callers = [Caller(gate, math.inf, probe=probe) for probe in (False, False, True)]
+    for caller in callers:
+        caller.arrived()
+    assert depth() == before + 2
+    token = CALLER.set(callers[0])
+    with Pool(1, 1).place():
+        assert depth() == before + 2
+    CALLER.reset(token)
+    assert depth() == before + 1
+    for caller in callers:
+        caller.release()
+    assert depth() == before

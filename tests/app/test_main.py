@@ -1,6 +1,7 @@
 """The entry point: settings, application and server are bound, and mistakes end in a sentence."""
 
 import contextlib
+import errno
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from uvicorn import Config
 from uvicorn.config import STARTUP_FAILURE
 
 from app import main
+from app.metrics_folder import FOLDER_VARIABLE
 from app.protocol import HttpProtocol
 from app.settings import PROJECT_FOLDER
 from tests.app.service import request_scope
@@ -43,6 +45,8 @@ class Started:
         self.works = True
         """Whether the next one gets as far as serving."""
         self.interrupted = False
+        self.counted_in: list[str | None] = []
+        """The folders that processes would have been told to count in."""
         """Whether Ctrl-C ends it."""
 
 
@@ -58,6 +62,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
 
         def run(self) -> None:
             record.runs.append(("server", self._config))
+            record.counted_in.append(os.environ.get(FOLDER_VARIABLE))
             self.started = record.works
             if record.interrupted:
                 raise KeyboardInterrupt
@@ -70,6 +75,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
 
         def run(self) -> None:
             record.runs.append(("supervisor", self._config))
+            record.counted_in.append(os.environ.get(FOLDER_VARIABLE))
             if not record.works:
                 self.processes[1].exitcode = STARTUP_FAILURE
 
@@ -228,6 +234,31 @@ class TestProcesses:
         main.main()
         [(found, config)] = started.runs
         assert (found, config.workers) == (kind, int(workers))
+
+    def test_processes_count_together(self, started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Several processes have a folder for their metrics while they run, one needs none."""
+        for workers in ("1", "2"):
+            monkeypatch.setenv("DIGITS_WORKERS", workers)
+            main.main()
+        alone, together = started.counted_in
+        assert alone is None
+        assert together is not None
+        assert not Path(together).exists()
+
+    def test_no_place_to_count(self, started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where several processes find no place for their metrics, a sentence says what to do; one needs none."""
+
+        def refuse(*_: object, **__: object) -> str:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+        monkeypatch.setattr("tempfile.mkdtemp", refuse)
+        monkeypatch.setenv("DIGITS_WORKERS", "1")
+        main.main()
+        assert len(started.runs) == 1
+        monkeypatch.setenv("DIGITS_WORKERS", "2")
+        with pytest.raises(SystemExit, match=r"metrics, .* \(Read-only file system\); or say DIGITS_WORKERS=1\."):
+            main.main()
+        assert len(started.runs) == 1
 
     @pytest.mark.parametrize("workers", ["1", "2"])
     def test_failed_start(self, started: Started, monkeypatch: pytest.MonkeyPatch, workers: str) -> None:

@@ -17,8 +17,10 @@ from starlette.requests import ClientDisconnect
 from app import problems
 from app.errors import DeadlineExceededError
 from app.gate import CALLER, GATE_KEY, Gate
+from app.metrics import UNMATCHED
 from app.problems import MEDIA_TYPE, PLAIN_TYPE
-from app.protocol import DEADLINE_HEADER, MOST_SWALLOWED, HttpProtocol
+from app.protocol import DEADLINE_HEADER, MOST_SWALLOWED, HttpProtocol, _refusal
+from tests.app.test_metrics import current, told
 from tests.app.test_protocol import PATIENCE, Answer, Connection, connected, request
 
 
@@ -151,7 +153,35 @@ class TestQueue:
         assert connection.ask(post())["bytes"] == 5
         assert served.gate.waiting == 0
 
-    @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/v2/health/ready", "/v1/models/default"])
+    def test_refusals_are_counted(self, served: Served, connection: Connection) -> None:
+        """Each by status and by code, in every protocol; the first, whose words are new, once like the others."""
+
+        def counted() -> tuple[float, float]:
+            text = current()
+            return (
+                told(text, "digits_requests_total", route=UNMATCHED, status="503"),
+                told(text, "digits_problems_total", code="overloaded"),
+            )
+
+        _refusal.cache_clear()
+        requests, problems_ = counted()
+        served.gate.waiting = 8
+        for path in ("/a", "/a", "/v2/models/default/infer"):
+            connection.send(post(path))
+            assert connection.answer().status == 503
+        assert counted() == (requests + 3, problems_ + 3)
+
+    def test_work_that_comes_too_late_is_counted(self, served: Served, connection: Connection) -> None:
+        """So is what the server answers by itself later on."""
+        before = told(current(), "digits_requests_total", route=UNMATCHED, status="504")
+        connection.send(post(headers=f"{DEADLINE_HEADER.decode()}: 0\r\n"))
+        assert connection.answer().status == 504
+        assert served.asked == []
+        assert told(current(), "digits_requests_total", route=UNMATCHED, status="504") == before + 1
+
+    @pytest.mark.parametrize(
+        "path", ["/health/live", "/health/ready", "/metrics", "/v2/health/ready", "/v1/models/default"]
+    )
     def test_probes_pass(self, served: Served, connection: Connection, path: str) -> None:
         """A probe is answered however long the queue."""
         served.gate.waiting = 8

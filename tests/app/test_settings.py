@@ -71,6 +71,9 @@ def test_defaults() -> None:
         ("upload_timeout", "1.5", 1.5),
         ("keep_alive", "0", 0),
         ("drain", "0", 0.0),
+        ("public_metrics", "true", True),
+        ("log_format", "text", "text"),
+        ("access_log", "true", True),
     ],
 )
 def test_every_field_is_a_variable(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
@@ -109,6 +112,9 @@ def test_every_field_is_tested_and_explained() -> None:
         "upload_timeout",
         "keep_alive",
         "drain",
+        "public_metrics",
+        "log_format",
+        "access_log",
     }
     assert all(field.description for field in Settings.model_fields.values())
 

@@ -35,6 +35,7 @@ from app.routes.state import STATE_KEY, Live
 from app.settings import Settings
 from tests import pictures
 from tests.app.service import Client, serving
+from tests.app.test_metrics import told
 
 SMALL = pictures.encode(pictures.seven(28, 28), "PNG")
 PATIENCE = 60.0
@@ -107,6 +108,33 @@ def test_rollback_is_followed(home: Path, tiny_model: Model) -> None:
         look(client)
         assert version_of(client) == tiny_model.metadata.version
         assert client.get("/model").json()["versions"]["switches"] == 2
+
+
+def test_switches_are_told(home: Path, tiny_model: Model) -> None:
+    """The metrics name the model that answers now, and count what was taken up and what was refused."""
+
+    def found(client: Client) -> list[float]:
+        text = client.get("/metrics").text
+        return [
+            *(told(text, "digits_model_switches_total", outcome=outcome) for outcome in ("done", "failed")),
+            *(
+                told(text, "digits_model_info", name="tiny", version=version)
+                for version in (tiny_model.metadata.version, "told", "spoilt")
+            ),
+        ]
+
+    with service_of(home) as client:
+        done, failed, *models = found(client)
+        assert models == [1, 0, 0]
+        publish_another(home, "told")
+        look(client)
+        assert found(client) == [done + 1, failed, 0, 1, 0]
+        publish_another(home, "spoilt", truncate)
+        look(client)
+        assert found(client) == [done + 1, failed + 1, 0, 1, 0]
+        live: Live = client.state[STATE_KEY]
+        # Or no picture would count for drift any more.
+        assert live.service.inputs._model is live.service.model
 
 
 def truncate(folder: Path) -> None:

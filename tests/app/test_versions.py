@@ -162,11 +162,12 @@ def test_pinned_version(home: Path, taker: Taker) -> None:
 
 def test_thread_looks_by_itself(home: Path, watcher: Watcher, taker: Taker) -> None:
     """While the block runs, new versions are taken up without anybody asking; afterwards no more."""
+    before = set(threading.enumerate())
     with watching([watcher], 0.01):
         publish(home.parent, "some", writer("second"))
         assert taker.done.wait(PATIENCE)
     assert taker.asked == ["second"]
-    assert "versions" not in {thread.name for thread in threading.enumerate()}
+    assert "versions" not in {thread.name for thread in set(threading.enumerate()) - before}
 
 
 def test_zero_seconds_never_looks(watcher: Watcher) -> None:

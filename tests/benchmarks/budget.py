@@ -17,6 +17,7 @@ from app.answers import answer
 from app.contract import MAX_PIXELS
 from app.decoding import decode, open_upload
 from app.gate import Gate
+from app.inputs import Inputs
 from app.loading import Model
 from app.normalization import normalize
 from app.pages import Site
@@ -79,6 +80,7 @@ def measure_budget(model: Model, picture: bytes, multipart_request: bytes, calls
     reading = read(open_upload(picture, MAX_PIXELS), model.classifier)
     service = Service(
         model,
+        Inputs(model),
         cast(Pool, None),
         Gate(),
         _MAX_BYTES,

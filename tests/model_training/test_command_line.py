@@ -208,13 +208,14 @@ def test_evaluate_records_real_pictures_when_told(tmp_path: Path, published_netw
     for _ in range(2):
         status, output, _ = run(*arguments, "--record")
         assert status == 0
-        assert output.splitlines()[-1] == f"The figures of the real pictures are in {before.folder}"
+        assert output.splitlines()[-1] == f"The figures are kept in {before.folder}"
         after = read_artifact(home)
         assert after.evaluation is not None
         letters, photos = after.evaluation.real
         assert (letters.name, letters.of_digits, letters.rejected.correct) == ("letters", False, 1)
         assert (photos.name, photos.of_digits, photos.right.correct, photos.right.count) == ("photos", True, 3, 5)
-        assert after.evaluation.model_copy(update={"real": ()}) == before.evaluation
+        assert len(after.evaluation.inputs) == 4
+        assert after.evaluation.model_copy(update={"inputs": (), "real": ()}) == before.evaluation
         assert after.metadata == before.metadata
         card = (after.folder / "MODEL_CARD.md").read_text()
         assert "| photos | 60.00% |" in card
@@ -223,15 +224,26 @@ def test_evaluate_records_real_pictures_when_told(tmp_path: Path, published_netw
 
 @pytest.mark.usefixtures("quick")
 def test_evaluate_records_only_where_there_is_a_record(tmp_path: Path, tiny_artifact: Path, real_folder: Path) -> None:
-    """Somebody's own model has no evaluation, and there is nothing to record without real pictures."""
+    """Somebody's own model has no evaluation that figures could become part of."""
     status, _, error = run(
         "evaluate", "--model", tiny_artifact, "--real", real_folder, "--artifacts", tmp_path, "--record"
     )
     assert status == 1
     assert error.endswith("has no evaluation to record this in: only `make train` writes one.\n")
-    status, _, error = run("evaluate", "--model", tiny_artifact, "--record")
-    assert status == 2
-    assert "--real" in error
+
+
+@pytest.mark.usefixtures("quick")
+def test_evaluate_records_the_reference_for_drift(tmp_path: Path, published_networks: Path, real_folder: Path) -> None:
+    """It needs no real pictures, and leaves the figures of earlier ones."""
+    home = tmp_path / "default"
+    shutil.copytree(published_networks / "default", home)
+    arguments = ("evaluate", "--model", home, "--artifacts", tmp_path, "--record")
+    assert run(*arguments, "--real", real_folder)[0] == 0
+    first = read_artifact(home)
+    assert first.evaluation is not None
+    assert first.evaluation.real
+    assert run(*arguments)[0] == 0
+    assert read_artifact(home) == first
 
 
 @pytest.mark.usefixtures("quick")

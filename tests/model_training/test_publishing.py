@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from app.artifact import CONFUSION_FILE, CURVES_FILE, DOUBT_FILE, LOCK_FILE, MISTAKES_FILE, read_artifact
+from app.drift import CONFIDENCE, INK_SHARE, STROKE_WIDTH, VERDICT
 from app.errors import ArtifactError
 from app.loading import load_model
 from model_training import doubt, publishing, report, robustness
@@ -67,6 +68,7 @@ def test_published_artifact_is_complete(
     assert artifact.metadata.twin_difference <= 1e-5
     assert artifact.evaluation is not None
     assert len(artifact.evaluation.history["loss"]) == 2
+    assert [feature.name for feature in artifact.evaluation.inputs] == [INK_SHARE, STROKE_WIDTH, CONFIDENCE, VERDICT]
 
 
 def test_saved_model_carries_no_optimizer(

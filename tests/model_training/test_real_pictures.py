@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from app.artifact import Thresholds
 from app.loading import Model
 from app.normalization import Box
-from app.reading import Reading
+from app.reading import Reading, Times
 from model_training.evaluation import expected_calibration_error, score
 from model_training.real_pictures import RealPicture, RealSet, read_sets, real_calibration_error, rejected_by_label
 
@@ -25,6 +25,7 @@ READING = Reading(
     format="PNG",
     evidence=None,
     pixels=np.zeros((28, 28, 1), np.uint8),
+    times=Times(0.0, 0.0, 0.0, 0.0),
 )
 """A 3, at 75%."""
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from app.loading import Model
 from app.normalization import Box, normalize
-from app.reading import Reading
+from app.reading import Reading, Times
 from model_training import sheets
 from model_training.real_pictures import RealPicture, RealSet, read_sets
 from model_training.sheets import contact_sheet, most_uncertain, preparation_steps, worst_mistakes
@@ -39,7 +39,8 @@ def answered(label: str, digit: int, confidence: float, *, rejected: bool = Fals
     """A picture that was read as a digit."""
     probabilities = np.full(10, (1 - confidence) / 9, np.float32)
     probabilities[digit] = confidence
-    reading = Reading(probabilities, True, Box(0, 0, 1, 1), 0.0, False, 1, 1, "PNG", None, NO_PIXELS)
+    times = Times(0.0, 0.0, 0.0, 0.0)
+    reading = Reading(probabilities, True, Box(0, 0, 1, 1), 0.0, False, 1, 1, "PNG", None, NO_PIXELS, times)
     return RealPicture(Path(f"{label}.png"), label, reading, "not_a_digit" if rejected else "digit")
 
 

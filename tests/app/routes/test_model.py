@@ -24,6 +24,7 @@ def test_reference_is_served(client: Client) -> None:
         "/model",
         "/health/live",
         "/health/ready",
+        "/metrics",
         "/v2",
         "/v2/health/live",
         "/v2/health/ready",
