@@ -23,9 +23,9 @@ help: ## list the targets
 serve: $(SERVE_READY) ## run the service (HOST, PORT; settings: DIGITS_...)
 	DIGITS_HOST=$(HOST) DIGITS_PORT=$(PORT) exec $(SERVE)/python -m app.main
 
-train: $(DEV_READY) ## train and publish a model (RECIPE=default|paper|smoke, MNIST=path, FORCE=1, KEEP=versions)
+train: $(DEV_READY) ## train and publish a model (RECIPE=default|paper|smoke, MNIST=path, FORCE=1, KEEP=versions, FEEDBACK=url)
 	$(DEV)/python -m model_training train --recipe $(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(FORCE),--force) \
-		$(if $(KEEP),--keep $(KEEP))
+		$(if $(KEEP),--keep $(KEEP)) $(if $(FEEDBACK),--feedback '$(FEEDBACK)')
 
 rollback: $(SERVE_READY) ## publish the version before again (RECIPE, VERSION=another one)
 	$(SERVE)/python -m app.cli rollback artifacts/$(RECIPE) $(if $(VERSION),--to $(VERSION))
@@ -69,9 +69,9 @@ openapi: $(DEV_READY) ## write app/openapi.json, the document of the interface
 	$(DEV)/python -m tests.contract
 
 lock: $(DEV_READY) ## resolve the dependencies of pyproject.toml anew
-	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.txt
-	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train -o requirements-train.txt
-	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --extra tracking --extra tracing --extra client --group dev -o requirements-dev.txt
+	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra feedback -o requirements.txt
+	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --extra feedback -o requirements-train.txt
+	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --extra tracking --extra tracing --extra feedback --extra client --group dev -o requirements-dev.txt
 	for lock in $(BENCH)/*.in; do \
 		[ $$lock = $(BENCH)/common.in ] || \
 			$(DEV)/uv pip compile $$lock $(LOCK_FLAGS) --python-version 3.11 -o $${lock%.in}.txt || exit 1; \

@@ -14,12 +14,13 @@ from app import __version__, documentation, doors, problems
 from app.admission import Pool
 from app.draining import draining
 from app.errors import ArtifactError
+from app.feedback.intake import taking_corrections
 from app.gate import GATE_KEY, Gate
 from app.inputs import Inputs
 from app.loading import Model, load_model
 from app.pages import build_site
 from app.requests import InferRequest, PictureInJson, ServingRequest
-from app.routes import batch, health, metrics, model, open_inference, page, predict, read, tensorflow_serving
+from app.routes import batch, feedback, health, metrics, model, open_inference, page, predict, read, tensorflow_serving
 from app.routes.state import STATE_KEY, Live, Service
 from app.schemas import PlainError, Problem
 from app.settings import Settings
@@ -50,24 +51,32 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
             settings.timeout,
             settings.upload_timeout,
         )
-        live = Live(
-            Service(
-                model=served,
-                inputs=Inputs(served),
-                pool=Pool(settings.pool_threads, settings.pool_capacity),
-                gate=gate,
-                max_bytes=settings.max_bytes,
-                max_pixels=settings.max_pixels,
-                max_batch=settings.max_batch,
-                max_batch_bytes=settings.max_batch_bytes,
-                site=build_site(served.metadata, served.evaluation, served.plots, settings.max_bytes),
-                watcher=succession.watcher,
+        with taking_corrections(settings.database, settings.feedback_days) as intake:
+            live = Live(
+                Service(
+                    model=served,
+                    inputs=Inputs(served),
+                    pool=Pool(settings.pool_threads, settings.pool_capacity),
+                    gate=gate,
+                    max_bytes=settings.max_bytes,
+                    max_pixels=settings.max_pixels,
+                    max_batch=settings.max_batch,
+                    max_batch_bytes=settings.max_batch_bytes,
+                    site=build_site(
+                        served.metadata,
+                        served.evaluation,
+                        served.plots,
+                        settings.max_bytes,
+                        settings.offered_feedback_days,
+                    ),
+                    watcher=succession.watcher,
+                    intake=intake,
+                )
             )
-        )
-        # Or the first model would stay in memory after it has been replaced.
-        del served
-        with succession.following(live), draining(gate, settings.drain):
-            yield {STATE_KEY: live, GATE_KEY: gate}
+            # Or the first model would stay in memory after it has been replaced.
+            del served
+            with succession.following(live), draining(gate, settings.drain):
+                yield {STATE_KEY: live, GATE_KEY: gate}
 
     application = FastAPI(
         title="Digits",
@@ -76,7 +85,7 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
         lifespan=lifespan,
         telemetry=_TELEMETRY,
     )
-    parts = (predict, read, batch, model, health, metrics, open_inference, tensorflow_serving, page)
+    parts = (predict, read, batch, feedback, model, health, metrics, open_inference, tensorflow_serving, page)
     routers = [part.router for part in parts]
     for router in routers:
         application.include_router(router)

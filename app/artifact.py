@@ -198,6 +198,19 @@ class FeatureReference(_Record):
     shares: Annotated[tuple[float, ...], Field(description="Share of the pictures in each bin: one more than edges.")]
 
 
+class CorrectionScores(_Record):
+    """What users' reviewed corrections changed.
+
+    A digit counts as right if it is read right, anything else if it is called no digit.
+    """
+
+    learnt: Annotated[int, Field(description="Corrections learnt from.")]
+    before: Annotated[
+        Score | None, Field(description="Held-out corrections that the model published before reads right.")
+    ]
+    after: Annotated[Score | None, Field(description="The same of this model; null where none was held out.")]
+
+
 class Evaluation(_Record):
     """How well a published model reads, measured through the service's own classifier."""
 
@@ -229,6 +242,9 @@ class Evaluation(_Record):
             "service measures its input's drift against. Empty until `make evaluate RECORD=1` in older versions."
         ),
     ] = ()
+    corrections: Annotated[
+        CorrectionScores | None, Field(description="Missing unless trained with `make train FEEDBACK=...`.")
+    ] = None
     peers: Annotated[
         tuple[Score, ...],
         Field(description="Validation accuracy of each network trained; the best of them was published."),

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from app import __version__
 from app.console import Console, without_native_messages
 from app.errors import ArtifactError, UnavailableError
+from app.feedback.commands import feedback
 from app.keys import digest_of, new_key
 from app.quota import usable_cores
 from app.results import Format, OutputError, Result, heading, line
@@ -148,6 +149,9 @@ def rollback(model: Path | None, version: str | None) -> None:
         _say(str(error))
         sys.exit(SOME_FAILED)
     click.echo(f"Published {folder}")
+
+
+commands.add_command(feedback)
 
 
 def main() -> None:

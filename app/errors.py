@@ -109,6 +109,18 @@ class UploadTimeoutError(UploadError):
     """The request arrives too slowly, or not at all."""
 
 
+class FeedbackError(DigitsError):
+    """A correction is not kept."""
+
+
+class FeedbackOffError(FeedbackError):
+    """The service takes no corrections."""
+
+
+class FeedbackUnavailableError(FeedbackError):
+    """The database of the corrections does not answer, or has no room."""
+
+
 class ServiceError(DigitsError):
     """A service elsewhere was asked and gave no reading."""
 

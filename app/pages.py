@@ -16,6 +16,12 @@ HOME_PATH: Final = "/"
 ABOUT_PATH: Final = "/about-the-model"
 STATIC_PATH: Final = "/static"
 
+_PRIVACY: Final = "Pictures are read in memory and never kept."
+_PRIVACY_WITH_FEEDBACK: Final = (
+    "Pictures are read in memory and not kept. Only if you send a correction are the 28 by 28 pixels that the model "
+    "saw kept with it, for {days} days."
+)
+
 _PAGES: Final = {HOME_PATH: "index.html", ABOUT_PATH: "about.html"}
 
 
@@ -39,7 +45,13 @@ class Site:
         return self.files.get((digest, name)) or self.former.get((digest, name))
 
 
-def build_site(metadata: Metadata, evaluation: Evaluation | None, plots: Mapping[str, bytes], max_bytes: int) -> Site:
+def build_site(
+    metadata: Metadata,
+    evaluation: Evaluation | None,
+    plots: Mapping[str, bytes],
+    max_bytes: int,
+    feedback_days: int | None = None,
+) -> Site:
     """Put the pages together.
 
     Args:
@@ -47,6 +59,7 @@ def build_site(metadata: Metadata, evaluation: Evaluation | None, plots: Mapping
         evaluation: the served model's, if it was measured.
         plots: PNG files that lie beside it, by name.
         max_bytes: size of the largest picture the service accepts.
+        feedback_days: for how many days corrections are kept; None where none are taken.
     """
     static = read_folder(STATIC_FOLDER)
     templates = {name: content for name, content in static.items() if name in _PAGES.values()}
@@ -57,6 +70,8 @@ def build_site(metadata: Metadata, evaluation: Evaluation | None, plots: Mapping
     values = {
         "static": f"static/{release}",
         "max_bytes": str(max_bytes),
+        "feedback_days": "" if feedback_days is None else str(feedback_days),
+        "privacy": _PRIVACY if feedback_days is None else _PRIVACY_WITH_FEEDBACK.format(days=feedback_days),
         **about_sections(
             metadata, evaluation, {name: Plot(f"static/{drawn}/{name}", *_size(plot)) for name, plot in plots.items()}
         ),

@@ -37,6 +37,8 @@ PROBLEMS: Final[dict[type[errors.DigitsError], tuple[HTTPStatus, str]]] = {
     errors.TooManyRequestsError: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests"),
     errors.ShuttingDownError: (HTTPStatus.SERVICE_UNAVAILABLE, "shutting_down"),
     errors.DeadlineExceededError: (HTTPStatus.GATEWAY_TIMEOUT, "deadline_exceeded"),
+    errors.FeedbackOffError: (HTTPStatus.NOT_FOUND, "feedback_off"),
+    errors.FeedbackUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, "feedback_unavailable"),
 }
 """Status and stable code of every error a request can end with."""
 
@@ -66,6 +68,7 @@ _HEADERS: Final[dict[str, dict[str, str]]] = {
     "upload_timeout": {"Connection": "close"},
     "overloaded": {"Retry-After": "1"},
     "shutting_down": {"Retry-After": "1", "Connection": "close"},
+    "feedback_unavailable": {"Retry-After": "60"},
 }
 
 _logger = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.artifact import Evaluation, Metadata
 from app.explanation import Method
+from app.feedback.corrections import Label
 from app.judgement import Verdict
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -149,6 +150,20 @@ class Prediction(DigitAnswer):
     preparation: Preparation
     model: ModelName
     explanation: Annotated[Explanation | None, Field(description="Null unless the request says `explain=true`.")]
+
+
+class CorrectionReceipt(_Answer):
+    """What is kept of a correction, beside the 28x28 pixels that the model saw and the day."""
+
+    id: Annotated[str, Field(description="The same for the same picture and label, however often they are sent.")]
+    label: Annotated[Label, Field(description="What the picture shows.")]
+    probabilities: Annotated[
+        tuple[Probability, ...],
+        Field(min_length=10, max_length=10, description="What the model answered, of 0 to 9 in this order."),
+    ]
+    verdict: Annotated[Verdict | None, Field(description="The model's, as of /predict.")]
+    model: ModelName
+    days: Annotated[int, Field(description="After which it is deleted.")]
 
 
 class NumberDigit(DigitAnswer):

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.contract import MAX_PIXELS
+from app.feedback.address import check_address
 from app.keys import parse_digest, read_digests
 from app.logs import LogFormat
 from app.quota import usable_cores
@@ -27,7 +28,7 @@ _CARRIED_MODEL: Final = Path(__file__).parent / "artifacts" / "default"
 _ORIGIN: Final = re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
 _HOST: Final = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\]")
 
-_UNSHOWN: Final = frozenset({"api_keys"})
+_UNSHOWN: Final = frozenset({"api_keys", "database"})
 """Settings whose values are not repeated in what is said about them."""
 
 _NO_RATE: Final = "none"
@@ -178,6 +179,16 @@ class Settings(BaseSettings):
             le=3600,
         ),
     ] = 3.0
+    database: Annotated[
+        str | None,
+        _checked(check_address),
+        Field(
+            description="Where corrections are kept: `sqlite:///PATH` or `postgresql://...`; without, none are taken."
+        ),
+    ] = None
+    feedback_days: Annotated[
+        int, Field(description="Days for which a correction is kept, reviewed or not.", ge=1, le=3650)
+    ] = 90
     api_keys: Annotated[
         tuple[str, ...],
         NoDecode,
@@ -234,6 +245,11 @@ class Settings(BaseSettings):
         ),
     ]
     access_log: Annotated[bool, Field(description="Whether each request gets a line in the log.")] = False
+
+    @property
+    def offered_feedback_days(self) -> int | None:
+        """For how many days corrections are kept; None where none are taken."""
+        return self.feedback_days if self.database is not None else None
 
     @property
     def has_keys(self) -> bool:

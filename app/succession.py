@@ -56,7 +56,10 @@ class Succession:
         service = self._live.service
         if model.metadata == service.model.metadata:
             return None
-        site = build_site(model.metadata, model.evaluation, model.plots, self._settings.max_bytes)
+        settings = self._settings
+        site = build_site(
+            model.metadata, model.evaluation, model.plots, settings.max_bytes, settings.offered_feedback_days
+        )
         self._live.service = replace(
             service,
             model=model,

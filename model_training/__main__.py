@@ -34,6 +34,10 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 def train(
     recipe: Annotated[RecipeName, typer.Option(help="What to train.")] = "default",
     mnist: Mnist = None,
+    feedback: Annotated[
+        str | None,
+        typer.Option(help="Database of users' corrections: the accepted ones are learnt from, a fifth is held out."),
+    ] = None,
     artifacts: Artifacts = ARTIFACTS,
     force: Annotated[bool, typer.Option(help="Publish also what is worse than the published model.")] = False,
     keep: Annotated[int, typer.Option(min=1, help="How many versions to keep, the new one included.")] = KEPT_VERSIONS,
@@ -55,6 +59,10 @@ def train(
         check_tracking()
         with alone(checkpoints, 0, under_way):
             dataset = load_dataset(chosen.source, mnist)
+            if feedback is not None:
+                from model_training.corrections import with_corrections
+
+                dataset = with_corrections(dataset, feedback)
             trained = fit(chosen, dataset, checkpoints)
             keep_record = partial(record, chosen, dataset, trained.history, checkpoints)
             try:
@@ -76,6 +84,10 @@ def train(
     typer.echo(f"Published {published.folder}")
     assert published.evaluation is not None
     _print_scores({"test": published.evaluation.test, "validation": published.evaluation.validation})
+    if (corrections := published.evaluation.corrections) is not None:
+        typer.echo(f"learnt from {corrections.learnt:,} corrections; held-out ones read right:")
+        scores = {"before": corrections.before, "after": corrections.after}
+        _print_scores({name: score for name, score in scores.items() if score is not None})
 
 
 @app.command()
@@ -193,7 +205,7 @@ def compile_(
 
 
 def _print_scores(scores: dict[str, Score]) -> None:
-    width = max(map(len, scores))
+    width = max(map(len, scores), default=0)
     for name, part in scores.items():
         typer.echo(
             f"{name:{width}}  {part.share:8.2%}  ({part.low:.2%} to {part.high:.2%})  "

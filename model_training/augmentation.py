@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from app.contract import LABELS, SIDE
+from app.feedback.corrections import NO_DIGIT
 from model_training.corruption import corrupt_digits
-from model_training.data import Digits, Pictures
+from model_training.data import Corrections, Digits, Pictures
 from model_training.drawing import draw_digits
 from model_training.outliers import draw_outliers
 from model_training.recipe import Recipe
@@ -28,6 +29,12 @@ Random = np.random.Generator
 POOL_SIZES: Final = MappingProxyType({"drawn": 30_000, "corrupted": 60_000, "outliers": 40_000})
 """How many pictures of each kind are made once a training, to pick each batch's share from."""
 
+CORRECTION_REPETITIONS: Final = 5
+"""How many training digits each correction stands for."""
+
+MOST_CORRECTIONS: Final = 0.05
+"""Share of the training pictures that corrections are at most, however many there are."""
+
 _COLUMNS, _ROWS = np.meshgrid(np.arange(SIDE, dtype=np.float32), np.arange(SIDE, dtype=np.float32))
 _MIDDLE: Final = (SIDE - 1) / 2
 
@@ -37,12 +44,17 @@ def steps_per_epoch(train: Digits, recipe: Recipe) -> int:
     return -(-len(train) // recipe.batch_size)
 
 
-def stream(train: Digits, recipe: Recipe, first_step: int = 0) -> Iterator[Batch]:
-    """Endless batches, each a pure function of the recipe's seed and its own number.
+def stream(
+    train: Digits, recipe: Recipe, first_step: int = 0, corrections: Corrections | None = None
+) -> Iterator[Batch]:
+    """Endless batches, each a pure function of the digits, the recipe's seed and its own number.
 
     So a training that resumes at `first_step` sees just what an uninterrupted one would have seen.
     """
     pools = _pools(train, recipe)
+    if corrections is not None:
+        share = min(MOST_CORRECTIONS, CORRECTION_REPETITIONS * len(corrections) / len(train))
+        pools.append(_Pool(share, corrections.pictures, _targets(corrections)))
     steps = steps_per_epoch(train, recipe)
     step = first_step
     while True:
@@ -79,9 +91,20 @@ def _pools(train: Digits, recipe: Recipe) -> list[_Pool]:
         pools.append(_Pool(recipe.corrupted_share, corrupted.pictures, one_hot(corrupted.labels)))
     if recipe.outlier_share:
         outliers = draw_outliers(train, POOL_SIZES["outliers"], recipe.seed)
-        unsure = np.full((len(outliers), len(LABELS)), 1.0 / len(LABELS), np.float32)
-        pools.append(_Pool(recipe.outlier_share, outliers, unsure))
+        pools.append(_Pool(recipe.outlier_share, outliers, _unsure(len(outliers))))
     return pools
+
+
+def _unsure(count: int) -> Targets:
+    """What is to be answered to pictures that are no digits."""
+    return np.full((count, len(LABELS)), 1.0 / len(LABELS), np.float32)
+
+
+def _targets(corrections: Corrections) -> Targets:
+    targets = _unsure(len(corrections))
+    digits = [index for index, label in enumerate(corrections.labels) if label != NO_DIGIT]
+    targets[digits] = one_hot(np.array([corrections.labels[index] for index in digits], np.uint8))
+    return targets
 
 
 def _batch(train: Digits, pools: list[_Pool], picked: npt.NDArray[np.int64], recipe: Recipe, random: Random) -> Batch:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.contract import INPUT_SHAPE, LABELS, SIDE
+from app.feedback.corrections import Label
 from model_training.recipe import Source
 
 Pictures = npt.NDArray[np.uint8]
@@ -50,6 +51,28 @@ class Digits:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrections:
+    """Pictures, uint8 (n, 28, 28, 1), and what people say that they show."""
+
+    pictures: Pictures
+    labels: tuple[Label, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedCorrections:
+    """Users' corrections that an operator has accepted."""
+
+    learnt: Corrections
+    held_out: Corrections
+    """For measuring only."""
+    digest: str
+    """sha256 of what identifies those learnt from."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """What a recipe trains, chooses and is measured on."""
 
@@ -57,8 +80,9 @@ class Dataset:
     validation: Digits
     test: Digits
     digest: str
-    """sha256 of all pictures and labels."""
+    """sha256 of all pictures and labels, but for corrections: models with and without them are comparable."""
     description: str
+    corrections: ReviewedCorrections | None = None
 
 
 def load_dataset(source: Source, mnist: Path | None = None) -> Dataset:

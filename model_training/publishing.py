@@ -29,6 +29,7 @@ from app.contract import LABELS
 from app.errors import ArtifactError
 from app.loading import Model, load_model
 from model_training.calibration import at_temperature, fit_temperature, fold_temperature
+from model_training.corrections import before_and_after
 from model_training.data import Dataset, Digits
 from model_training.doubt import classify_others, refused_others
 from model_training.evaluation import accuracy, evaluate
@@ -85,13 +86,18 @@ def publish_trained(
         thresholds = choose_thresholds(validation, dataset.validation.labels)
         metadata = compiled.metadata.model_copy(update={"thresholds": thresholds})
         model = _complete(folder, compiled.twin, metadata)
+        before = _published(root / recipe.name)
         if not force:
-            _gate(accuracy(validation, dataset.validation), _published(root / recipe.name), dataset)
+            _gate(accuracy(validation, dataset.validation), before, dataset)
         evaluation, probabilities = evaluate(model, dataset, trained.history)
         inputs = measure_inputs(model.classifier, thresholds, dataset.validation)
         evaluation = evaluation.model_copy(
             update={"inputs": inputs, "peers": chosen.peers, "temperature": chosen.temperature}
         )
+        if dataset.corrections is not None:
+            former = load_model(before.folder) if before is not None else None
+            changed = before_and_after(dataset.corrections, former, model)
+            evaluation = evaluation.model_copy(update={"corrections": changed})
         others = classify_others(model, dataset.test) if recipe.robust else None
         if others is not None:
             refused, corrupted = refused_others(others, thresholds), measure_robustness(model.classifier, dataset.test)

@@ -221,6 +221,7 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
         *([f"![Doubt]({DOUBT_FILE})"] if metadata.thresholds is not None else []),
         "",
         *_real(evaluation),
+        *_corrections(evaluation),
         *_robustness(evaluation),
         "## The model",
         "",
@@ -310,6 +311,22 @@ def _real(evaluation: Evaluation) -> list[str]:
         "|---|---|---|---|",
         *(_row(part.name, part.rejected) for part in evaluation.real if not part.of_digits),
         "",
+    ]
+
+
+def _corrections(evaluation: Evaluation) -> list[str]:
+    found = evaluation.corrections
+    if found is None:
+        return []
+    held_out = {"the model published before": found.before, "this model": found.after}
+    rows = [_row(name, part) for name, part in held_out.items() if part is not None]
+    return [
+        "## Users' corrections",
+        "",
+        f"{found.learnt:,} corrections, each of them accepted by the operator, were learnt from."
+        + (" Others were held out:" if rows else " None was held out."),
+        "",
+        *(["| held-out corrections | right | 95% interval | right |", "|---|---|---|---|", *rows, ""] if rows else []),
     ]
 
 

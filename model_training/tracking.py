@@ -68,6 +68,8 @@ def final_figures(evaluation: Evaluation) -> dict[str, float]:
         "test_rejected": evaluation.rejected,
         "test_accuracy_of_certain": evaluation.certain,
         "others_refused": evaluation.refused_others,
+        "corrections_right_before": evaluation.corrections.before if evaluation.corrections is not None else None,
+        "corrections_right": evaluation.corrections.after if evaluation.corrections is not None else None,
     }
     figures = {name: score.share for name, score in shares.items() if score is not None}
     figures["test_calibration_error"] = evaluation.expected_calibration_error

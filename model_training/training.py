@@ -69,7 +69,12 @@ def train(recipe: Recipe, dataset: Dataset, checkpoints: Path) -> Trained:
     done = len(history.get("loss", []))
     if done < recipe.epochs:
         networks.fit(
-            stream(dataset.train, recipe, first_step=done * steps),
+            stream(
+                dataset.train,
+                recipe,
+                first_step=done * steps,
+                corrections=dataset.corrections.learnt if dataset.corrections is not None else None,
+            ),
             steps_per_epoch=steps,
             initial_epoch=done,
             epochs=recipe.epochs,
@@ -185,8 +190,10 @@ class _Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
 
 def _fingerprint(recipe: Recipe, dataset: Dataset) -> str:
     """What must be the same for a checkpoint to be taken up."""
-    facts = json.dumps([dataclasses.asdict(recipe), dataset.digest, keras.__version__], sort_keys=True)
-    return hashlib.sha256(facts.encode()).hexdigest()
+    facts = [dataclasses.asdict(recipe), dataset.digest, keras.__version__]
+    if dataset.corrections is not None:
+        facts.append(dataset.corrections.digest)
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _read_state(checkpoints: Path, fingerprint: str) -> dict[str, Any] | None:

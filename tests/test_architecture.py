@@ -18,6 +18,8 @@ OPEN_TO_TRAINING = {
     "app.decoding",
     "app.drift",
     "app.errors",
+    "app.feedback.corrections",
+    "app.feedback.store",
     "app.ink",
     "app.items",
     "app.judgement",
@@ -40,6 +42,13 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.cutting",
     "app.draining",
     "app.explanation",
+    "app.feedback.address",
+    "app.feedback.commands",
+    "app.feedback.intake",
+    "app.feedback.migrations.env",
+    "app.feedback.migrations.versions.corrections",
+    "app.feedback.schema",
+    "app.feedback.tables",
     "app.gate",
     "app.ground",
     "app.inputs",
@@ -84,6 +93,9 @@ LAYERS = [
         "app.correlation",
         "app.documentation",
         "app.errors",
+        "app.feedback.address",
+        "app.feedback.migrations.versions.corrections",
+        "app.feedback.tables",
         "app.ground",
         "app.headers",
         "app.keys",
@@ -95,20 +107,22 @@ LAYERS = [
         "app.walk",
     },
     {"app.bands", "app.containers", "app.items", "app.sheet", "app.values", "app.requests", "app.logs", "app.metrics"},
-    {"app.contrast", "app.gate"},
+    {"app.contrast", "app.gate", "app.feedback.migrations.env", "app.feedback.schema"},
     {"app.decoding", "app.ink", "app.artifact", "app.classifier", "app.settings", "app.draining"},
     {"app.about", "app.normalization", "app.judgement", "app.explanation"},
-    {"app.pieces", "app.drift"},
+    {"app.pieces", "app.drift", "app.feedback.corrections"},
     {"app.cutting", "app.layout"},
     {"app.lattice"},
     {"app.rows"},
+    {"app.feedback.store"},
     {"app.compilation", "app.reading", "app.admission", "app.uploads", "app.schemas", "app.pages", "app.versions"},
     {"app.loading", "app.problems", "app.answers", "app.client", "app.results", "app.tracing"},
-    {"app.shadow", "app.inputs", "app.watch"},
+    {"app.shadow", "app.inputs", "app.watch", "app.feedback.intake"},
     {"app.routes.state", "app.protocol", "app.local", "app.batch", "app.console", "app.resuming"},
     {"app.routes.answering", "app.succession"},
     {"app.routes.tensors"},
     {
+        "app.routes.feedback",
         "app.routes.health",
         "app.routes.metrics",
         "app.routes.model",
@@ -119,11 +133,14 @@ LAYERS = [
         "app.routes.open_inference",
         "app.routes.tensorflow_serving",
     },
-    {"app.doors"},
+    {"app.doors", "app.feedback.commands"},
     {"app.application"},
     {"app.main", "app.cli"},
 ]
-"""From the bottom: a module imports only from layers below its own. `app` and `app.routes` hold no code."""
+"""From the bottom: a module imports only from layers below its own."""
+
+PACKAGES = {"app", "app.feedback", "app.feedback.migrations", "app.feedback.migrations.versions", "app.routes"}
+"""They hold no code."""
 
 
 def name_of(path: Path) -> str:
@@ -167,7 +184,7 @@ TRAINING = sorted(modules("model_training"))
 
 def test_every_module_has_its_layer() -> None:
     """No module of the service escapes the rules below."""
-    assert set().union(*LAYERS) | {"app", "app.routes"} == set(SERVICE)
+    assert set().union(*LAYERS) | PACKAGES == set(SERVICE)
 
 
 @pytest.mark.parametrize("name", SERVICE)
@@ -232,6 +249,20 @@ def test_only_the_client_asks_other_services() -> None:
     assert "app.client" not in imports_in(ast.Module(at_import, []))
 
 
+def test_only_the_store_knows_databases() -> None:
+    """What a database takes is named by the store and its tables alone, which are imported only when needed."""
+    database = {"sqlalchemy", "alembic", "psycopg"}
+    assert [name for name in SERVICE if {other.split(".")[0] for other in imports_of(name)} & database] == [
+        "app.feedback.migrations.env",
+        "app.feedback.migrations.versions.corrections",
+        "app.feedback.schema",
+        "app.feedback.store",
+        "app.feedback.tables",
+    ]
+    users = {name for name in ALL_MODULES if "app.feedback.store" in imports_of(name)}
+    assert users == {"app.feedback.commands", "app.feedback.intake", "model_training.corrections"}
+
+
 def test_only_compilation_imports_keras_and_only_when_called() -> None:
     """Keras and TensorFlow are imported by one module of the service, inside functions or for types alone."""
 
@@ -274,7 +305,7 @@ def test_service_starts_without_tensorflow() -> None:
     """A process that builds the application loads neither Keras nor TensorFlow, nor anything of the training."""
     loaded = loaded_by("import app.main, app.protocol; app.main.application()")
     assert {"app", "fastapi", "ai_edge_litert", "httptools"} <= loaded
-    heavy = {"keras", "tensorflow", "model_training", "matplotlib", "scipy", "sklearn"}
+    heavy = {"keras", "tensorflow", "model_training", "matplotlib", "scipy", "sklearn", "sqlalchemy"}
     assert not heavy & loaded
 
 
@@ -282,6 +313,15 @@ def test_service_starts_without_what_sends_traces() -> None:
     """OpenTelemetry's SDK is not loaded where no traces are wanted; its interface comes with FastAPI."""
     program = "import sys, app.main; app.main.application(); assert 'opentelemetry.sdk' not in sys.modules"
     assert "opentelemetry" in loaded_by(program)
+
+
+def test_service_without_a_database_loads_none() -> None:
+    """A process that serves, or reads on the command line, loads no database library unless one is set."""
+    serves = (
+        "import app.cli, app.main; from tests.app.service import serving\n"
+        "with serving(app.main.application()) as client: assert client.get('/health/ready').status_code == 200"
+    )
+    assert not {"sqlalchemy", "alembic", "psycopg", "mako"} & loaded_by(serves)
 
 
 def test_supervisor_is_light() -> None:

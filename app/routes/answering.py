@@ -52,6 +52,13 @@ PICTURE_ERRORS: Final = (
 """What a request with one picture can end with."""
 
 
+async def answer_picture(body: bytes | JsonBody, service: Service, *, explain: bool = False) -> Reading:
+    """Read a picture, however it was sent."""
+    if isinstance(body, JsonBody):
+        return await answer_json(body.text, service, explain=explain)
+    return await answer_file(body, service, explain=explain)
+
+
 async def answer_file(body: bytes, service: Service, *, explain: bool) -> Reading:
     """Read a picture file, where it is quick at once and else in the pool."""
     if explain or len(body) > QUICK_BYTES:

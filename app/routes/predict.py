@@ -7,10 +7,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import errors
 from app.problems import domain_problem, problem_documentation
-from app.routes.answering import PICTURE_BODY, PICTURE_ERRORS, answer_file, answer_json, prediction_of
+from app.routes.answering import PICTURE_BODY, PICTURE_ERRORS, answer_picture, prediction_of
 from app.routes.state import service_of
 from app.schemas import Prediction
-from app.uploads import JsonBody, read_picture
+from app.uploads import read_picture
 
 router = APIRouter(tags=["reading"])
 
@@ -40,11 +40,7 @@ async def predict(
     geometry before it is classified. The answer says what was done.
     """
     service = service_of(request)
-    body = await read_picture(request, service.max_bytes)
-    if isinstance(body, JsonBody):
-        reading = await answer_json(body.text, service, explain=explain)
-    else:
-        reading = await answer_file(body, service, explain=explain)
+    reading = await answer_picture(await read_picture(request, service.max_bytes), service, explain=explain)
     return Response(prediction_of(reading, service).model_dump_json(), media_type="application/json")
 
 

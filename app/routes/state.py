@@ -7,6 +7,7 @@ from fastapi import Request
 
 from app.admission import Pool
 from app.errors import ShuttingDownError
+from app.feedback.intake import Intake
 from app.gate import Gate
 from app.inputs import Inputs
 from app.loading import Model
@@ -34,6 +35,8 @@ class Service:
     site: Site
     watcher: Watcher
     """Brings the next version of the model."""
+    intake: Intake | None = None
+    """Keeps corrections, if there is a database for them."""
     shadow: Shadow | None = None
     shadow_watcher: Watcher | None = None
 

@@ -2,6 +2,7 @@
 
 import { Answer } from "./answer.js";
 import { Camera } from "./camera.js";
+import { Correction } from "./correction.js";
 import { Drawing, WIDE } from "./drawing.js";
 import { hideBoxes } from "./numbers.js";
 import { listenForPictures, previewOf } from "./pictures.js";
@@ -29,6 +30,7 @@ const reader = new Reader((tries, most, seconds) =>
   answer.wait("The service is busy", `Trying again in ${Math.ceil(seconds)} s (try ${tries + 1} of ${most}).`),
 );
 const answer = new Answer(readAgain, readAsNumber);
+const correction = new Correction();
 const recent = new Recent(restore);
 const drawing = new Drawing(element("drawing"), drawingChanged);
 // From here on a person can draw.
@@ -43,6 +45,7 @@ const camera = new Camera(element("capture"), takePicture);
  */
 async function read(asked, picture, forming) {
   wasOffline = false;
+  correction.withdraw();
   element("answer").setAttribute("aria-busy", "true");
   try {
     const reading = await reader.read(picture, asked.whole ? "read" : "predict?explain=true");
@@ -50,7 +53,10 @@ async function read(asked, picture, forming) {
     const words = asked.whole
       ? answer.showNumbers(reading, asked.preview, forming)
       : answer.show(reading, asked.preview, forming);
-    if (!forming) recent.put(asked, words, words.sure ?? percent(reading.confidence));
+    if (!forming) {
+      recent.put(asked, words, words.sure ?? percent(reading.confidence));
+      if (!asked.whole) correction.offer(picture);
+    }
   } catch (error) {
     if (asked !== subject) return;
     const problem = error instanceof Problem ? error : new Problem("unreachable", String(error));
@@ -112,6 +118,7 @@ function drawingChanged(resting) {
     reader.stop();
     subject = null;
     answer.clear();
+    correction.withdraw();
     return;
   }
   subject ??= { strokes: [], picture: null, preview: null, whole: whole.checked };
@@ -147,6 +154,7 @@ function clear() {
  */
 async function takePicture(picture, preview = null) {
   reader.stop();
+  correction.withdraw();
   wasOffline = false;
   const taken = { strokes: null, picture: null, preview, whole: whole.checked };
   subject = taken;

@@ -34,6 +34,7 @@ const PROBLEMS = {
     ["Cut out the number and send that, or come closer with the camera."],
   ],
   unauthorized: ["A key is needed", "This service reads only for those who have one.", ["Load the page again; the key is the password."]],
+  feedback_unavailable: ["It was not kept", "Corrections cannot be stored just now.", ["Try again later."]],
   offline: ["You are offline", "Your picture is kept here and will be read as soon as you are back.", []],
   unreachable: ["The service does not answer", "It may be restarting, or the connection is bad.", ["Try again in a moment."]],
 };

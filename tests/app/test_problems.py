@@ -80,7 +80,7 @@ def problem_in(response: httpx.Response) -> Problem:
 class TestTable:
     def test_every_error_of_a_request_has_a_row(self) -> None:
         """Whatever a request can end with is in the table; what only start-up can end with is not."""
-        expected = leaves(errors.PictureError) | leaves(errors.UploadError)
+        expected = leaves(errors.PictureError) | leaves(errors.UploadError) | leaves(errors.FeedbackError)
         expected |= leaves(errors.DoorError) | {errors.OverloadedError, errors.UnknownModelError}
         expected |= {errors.ShuttingDownError, errors.DeadlineExceededError}
         assert set(PROBLEMS) == expected
@@ -113,6 +113,8 @@ class TestTable:
             "unauthorized": 401,
             "misdirected_request": 421,
             "too_many_requests": 429,
+            "feedback_off": 404,
+            "feedback_unavailable": 503,
         }
 
 
@@ -223,6 +225,7 @@ class TestDocumentation:
     def test_predict_documents_every_row(self, client: Client) -> None:
         """Each code of the table stands in the description of one of /predict's answers, but for those of others."""
         responses = client.get("/openapi.json").json()["paths"]["/predict"]["post"]["responses"]
-        for kind in set(PROBLEMS) - {errors.TooManyPicturesError, errors.TooMuchWritingError, errors.UnknownModelError}:
+        of_others = {errors.TooManyPicturesError, errors.TooMuchWritingError, errors.UnknownModelError}
+        for kind in set(PROBLEMS) - of_others - leaves(errors.FeedbackError):
             status, code = PROBLEMS[kind]
             assert f"`{code}`" in responses[str(int(status))]["description"]

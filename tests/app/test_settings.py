@@ -74,6 +74,8 @@ def test_defaults() -> None:
         ("public_metrics", "true", True),
         ("log_format", "text", "text"),
         ("access_log", "true", True),
+        ("database", "sqlite:///corrections.db", "sqlite:///corrections.db"),
+        ("feedback_days", "1", 1),
     ],
 )
 def test_every_field_is_a_variable(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
@@ -115,6 +117,8 @@ def test_every_field_is_tested_and_explained() -> None:
         "public_metrics",
         "log_format",
         "access_log",
+        "database",
+        "feedback_days",
     }
     assert all(field.description for field in Settings.model_fields.values())
 

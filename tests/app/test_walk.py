@@ -102,7 +102,10 @@ def test_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_memory_does_not_grow_with_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten times as many names take no more memory, once there are more than are kept at a time."""
+    """Ten times as many names take no more memory, once there are more than are kept at a time.
+
+    So many names more would take some 200 KiB; what other threads of the tests take meanwhile is a tenth of that.
+    """
     monkeypatch.setattr(walking, "_BLOCK", 64)
 
     def peak(total: int) -> int:
@@ -115,7 +118,7 @@ def test_memory_does_not_grow_with_a_folder(tmp_path: Path, monkeypatch: pytest.
         finally:
             tracemalloc.stop()
 
-    assert peak(2000) < 1.5 * peak(200)
+    assert peak(2000) < peak(200) + 40 * 1024
 
 
 def test_every_format_has_its_suffixes() -> None:

@@ -67,9 +67,10 @@ def as_it_is(_: Any, value: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def application(tiny_model: Model) -> FastAPI:
-    """The service on the tiny model."""
-    return create_app(Settings(), load=lambda _: tiny_model)
+def application(tiny_model: Model, tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    """The service on the tiny model, which takes corrections."""
+    database = f"sqlite:///{tmp_path_factory.mktemp('contract') / 'corrections.db'}"
+    return create_app(Settings(database=database), load=lambda _: tiny_model)
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +111,7 @@ PICTURES: Final[list[tuple[str, Any]]] = [
 GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
     "/predict": PICTURES,
     "/read": PICTURES,
+    "/feedback": PICTURES,
     "/predict/batch": [("multipart/form-data", {"file": [PICTURE, b"no picture", b""]})],
     "infer": [
         ("application/json", {"id": "a", "inputs": [TENSOR]}),
@@ -123,7 +125,7 @@ GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
         ("application/json", {"inputs": {"image": [PIXELS, {"b64": TEXT}]}}),
     ],
 }
-"""Requests that end with 200, by path, or by the last word of the path."""
+"""Requests that end well, by path, or by the last word of the path."""
 
 
 def send(operation: Operation, case: Case) -> int:
@@ -160,8 +162,9 @@ def test_good_requests(operations: dict[str, Operation], tiny_model: Model, labe
     path = label.split()[1]
     names = {"name": tiny_model.metadata.name, "version": tiny_model.metadata.version}
     for media_type, body in GOOD[path if path in GOOD else re.split("[/:]", path)[-1]]:
-        case = operations[label].Case(body=body, media_type=media_type, path_parameters=names)
-        assert send(operations[label], case) == HTTPStatus.OK
+        query = {"label": "7"} if path == "/feedback" else {}
+        case = operations[label].Case(body=body, media_type=media_type, path_parameters=names, query=query)
+        assert send(operations[label], case) in {HTTPStatus.OK, HTTPStatus.CREATED}
 
 
 @pytest.mark.parametrize("label", [label for label in OPERATIONS if "{name}" in label])

@@ -21,6 +21,7 @@ def test_reference_is_served(client: Client) -> None:
         "/predict",
         "/read",
         "/predict/batch",
+        "/feedback",
         "/model",
         "/health/live",
         "/health/ready",
