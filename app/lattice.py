@@ -23,7 +23,7 @@ from app.pieces import Piece, united
 Probabilities = npt.NDArray[np.float32]
 """float32 (n, 10)."""
 
-MOST_WIDTH: Final = 1.6
+MOST_WIDTH: Final = 1.8
 """Of one digit, in heights of the row's digits."""
 
 MOST_HEIGHT: Final = 1.7
@@ -38,16 +38,16 @@ MOST_APART: Final = 24
 LEAST_SIDE: Final = 0.4
 """Of one digit's longer side, in heights."""
 
-CUT_COST: Final = 0.2
+CUT_COST: Final = 0.05
 """What it costs to cut through ink, in nats: no digit is cut unless both parts are read better than the whole."""
 
-CROSSED_COST: Final = 0.8
+CROSSED_COST: Final = 1.3
 """What it costs to cut through ink as long as the row is high, in nats."""
 
-GAP_COST: Final = 0.2
+GAP_COST: Final = 0.05
 """What it costs to bridge a gap as wide as the row is high, in nats."""
 
-DROP_COST: Final = 3.7
+DROP_COST: Final = 5.0
 """What it costs to leave out ink as long as the row is high, in nats."""
 
 DROP_WHOLE_COST: Final = 7.0
@@ -56,7 +56,7 @@ DROP_WHOLE_COST: Final = 7.0
 USUAL_WIDTH: Final = 0.9
 """Of a digit, in heights."""
 
-WIDTH_COST: Final = 0.75
+WIDTH_COST: Final = 0.6
 """What each height beyond that costs, in nats."""
 
 SCRAP: Final = 0.1
@@ -74,8 +74,10 @@ class _Node:
     """Which of the row's pieces it cuts, or stands in front of."""
     seam: Seam | None
     """None in front of a piece."""
-    position: float
-    """In pixels from the left."""
+    begin: float
+    """Where the ink behind it begins, in pixels from the left."""
+    end: float
+    """Where the ink in front of it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +137,20 @@ def _pairs(nodes: Sequence[_Node], height: float) -> Iterator[tuple[int, int]]:
     """Places that may lie to the left and right of one digit, and neighbours, whose ink may be left out."""
     for first in range(len(nodes) - 1):
         for last in range(first + 1, min(first + MOST_APART, len(nodes))):
-            if last > first + 1 and nodes[last].position - nodes[first].position > REACH * height:
+            if last > first + 1 and nodes[last].end - nodes[first].begin > REACH * height:
                 break
             yield first, last
 
 
 def _nodes(pieces: Sequence[Piece], height: float) -> Iterator[_Node]:
+    end = pieces[0].box.left
     for index, piece in enumerate(pieces):
-        yield _Node(index, None, piece.box.left)
+        yield _Node(index, None, piece.box.left, end)
         for seam in find_seams(piece, height):
-            yield _Node(index, seam, piece.box.left + float(seam.columns.mean()))
-    yield _Node(len(pieces), None, max(piece.box.right for piece in pieces))
+            middle = piece.box.left + float(seam.columns.mean())
+            yield _Node(index, seam, middle, middle)
+        end = max(end, piece.box.right)
+    yield _Node(len(pieces), None, end, end)
 
 
 def _between(pieces: Sequence[Piece], first: _Node, last: _Node) -> Piece | None:

@@ -18,7 +18,7 @@ NEAR: Final = 0.35
 """A low piece joins a row from which it is no farther away, in heights of the digits."""
 
 ABOVE: Final = 0.5
-"""It belongs to a tall piece when this share of its width is above, below or inside that one."""
+"""It belongs to a tall piece when this share of the narrower one's width is above, below or inside the other."""
 
 ONE_DIGIT: Final = 1.25
 """Two tall pieces one above the other are one digit, broken, when together they are no higher than this, in heights."""
@@ -89,9 +89,9 @@ def _shared_height(one: Box, other: Box) -> float:
     return (min(one.bottom, other.bottom) - max(one.top, other.top)) / min(one.height, other.height)
 
 
-def _shared_width(tall: Box, low: Box) -> float:
-    """Shared columns of pixels, as a share of the low piece's."""
-    return (min(tall.right, low.right) - max(tall.left, low.left)) / low.width
+def _shared_width(one: Box, other: Box) -> float:
+    """Shared columns of pixels, as a share of the narrower box's."""
+    return (min(one.right, other.right) - max(one.left, other.left)) / min(one.width, other.width)
 
 
 def _distance(one: Box, other: Box) -> float:

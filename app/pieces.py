@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.contrast import Response
+from app.frames import without_frames
 from app.ground import Grey, Mask
 from app.ink import Writing, stroke_picture
 from app.normalization import Box
@@ -31,9 +32,6 @@ LINE_LENGTH: Final = 2.5
 LINE_WIDTH: Final = 0.12
 """Where it is wider than this, in heights of the digits, ink crosses it."""
 
-MOST_PIECES: Final = 20_000
-"""Connected pieces of ink, specks too; beyond, it is a texture, and only the larger ones are looked at."""
-
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -54,14 +52,16 @@ class Piece:
 
 def find_pieces(writing: Writing) -> tuple[list[Piece], float]:
     """The pieces of writing and the usual height of its digits, in pixels; 0.0 where there is none."""
-    height = typical_height(_boxes(writing.mask, LEAST_HEIGHT)[1].values())
+    boxes, inner = _boxes(writing.mask)[1:]
+    # A frame along the picture's edge may be joined to all there is.
+    height = typical_height(inner.values()) or typical_height(boxes.values())
     if height == 0.0:
         return [], height
-    ink = _without_lines(writing.mask, height)
-    height = typical_height(_boxes(ink, LEAST_HEIGHT)[1].values())
-    labels, boxes = _boxes(ink, max(LEAST_HEIGHT / 2, SPECK * height))
-    pieces = (_piece(labels, label, box, writing.response) for label, box in boxes.items())
-    return [piece for piece in pieces if not _lies_along_edge(piece, ink.shape)], height
+    ink = _without_lines(without_frames(writing.mask), height)
+    labels, _, inner = _boxes(ink)
+    height = typical_height(inner.values()) or height
+    large = (label for label, box in inner.items() if max(box.height, box.width) >= SPECK * height)
+    return [_piece(labels, label, inner[label], writing.response) for label in large], height
 
 
 def typical_height(boxes: Iterable[Box]) -> float:
@@ -88,16 +88,17 @@ def united(pieces: Sequence[Piece]) -> Piece:
     return Piece(mask, strokes, box)
 
 
-def _boxes(ink: Mask, least: float) -> tuple[npt.NDArray[np.int32], dict[int, Box]]:
-    """Connected ink, labelled, and where the pieces are whose longer side has at least so many pixels."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+def _boxes(ink: Mask) -> tuple[npt.NDArray[np.int32], dict[int, Box], dict[int, Box]]:
+    """Connected ink, labelled, where the pieces are that are no grain, and those which do not lie along an edge."""
+    _, found, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    labels = np.asarray(found, np.int32)
     longer = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
     longer[0] = 0
     boxes = {}
-    for label in np.flatnonzero(longer >= least):
+    for label in map(int, np.flatnonzero(longer >= LEAST_HEIGHT / 2)):
         left, top, width, height = (int(value) for value in stats[label, :4])
-        boxes[int(label)] = Box(left, top, left + width, top + height)
-    return np.asarray(labels, np.int32), boxes
+        boxes[label] = Box(left, top, left + width, top + height)
+    return labels, boxes, {label: box for label, box in boxes.items() if not _lies_along_edge(labels, label, box)}
 
 
 def _piece(labels: npt.NDArray[np.int32], label: int, box: Box, response: Response) -> Piece:
@@ -106,16 +107,16 @@ def _piece(labels: npt.NDArray[np.int32], label: int, box: Box, response: Respon
     return Piece(mask, stroke_picture(response[here], mask), box)
 
 
-def _lies_along_edge(piece: Piece, shape: tuple[int, ...]) -> bool:
+def _lies_along_edge(labels: npt.NDArray[np.int32], label: int, box: Box) -> bool:
     """Whether it is what a photograph shows beside the paper, rather than ink that the picture's edge cuts."""
-    box, mask = piece.box, piece.mask
     edges = (
-        (box.top == 0, mask[0]),
-        (box.left == 0, mask[:, 0]),
-        (box.bottom == shape[0], mask[-1]),
-        (box.right == shape[1], mask[:, -1]),
+        (box.top == 0, labels[0, box.left : box.right]),
+        (box.left == 0, labels[box.top : box.bottom, 0]),
+        (box.bottom == labels.shape[0], labels[-1, box.left : box.right]),
+        (box.right == labels.shape[1], labels[box.top : box.bottom, -1]),
     )
-    return any(is_there and np.count_nonzero(line) >= ALONG * piece.longer for is_there, line in edges)
+    least = ALONG * max(box.width, box.height)
+    return any(is_there and np.count_nonzero(line == label) >= least for is_there, line in edges)
 
 
 def _without_lines(ink: Mask, height: float) -> Mask:

@@ -33,6 +33,9 @@ MOST_CORNERS: Final = 6
 BEND: Final = 0.02
 """How far an edge may bend, as a share of the whole outline, before it counts as a corner."""
 
+SHADE: Final = 10
+"""Grey levels from one pixel of the small picture to the next: paper in a shadow grows dark no faster, at its edge."""
+
 MARGIN: Final = 2
 """Pixels, of the small picture, at the sheet's edge that belong to neither."""
 
@@ -65,6 +68,7 @@ def find_sheet(grey: Grey) -> Sheet | None:
     size = max(8, round(width * factor)), max(8, round(height * factor))
     small = np.asarray(cv2.medianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), 5), np.uint8)
     bright = np.asarray(cv2.threshold(small, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1], np.uint8)
+    bright = _with_shade(small, bright)
     outline = _outline(bright)
     if outline is None:
         return None
@@ -81,6 +85,16 @@ def find_sheet(grey: Grey) -> Sheet | None:
     inside = np.asarray(cv2.resize(inner, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
     picture = np.where(inside > 0, grey, np.clip(paper.picture, 0, 255).astype(np.uint8))
     return Sheet(picture, inside, float(frame_of(around).mean()))
+
+
+def _with_shade(small: Grey, bright: Mask) -> Mask:
+    """What is bright, and what goes on from the middle of it without a step: the paper that lies in a shadow."""
+    depth = cv2.distanceTransform(bright, cv2.DIST_L2, 3)
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    reached = np.zeros((small.shape[0] + 2, small.shape[1] + 2), np.uint8)
+    flags = 4 | (255 << 8) | cv2.FLOODFILL_MASK_ONLY
+    cv2.floodFill(small, reached, (int(column), int(row)), 255, SHADE, SHADE, flags)
+    return np.asarray(bright | reached[1:-1, 1:-1], np.uint8)
 
 
 def _is_sheet(small: Grey, bright: Mask, filled: Mask, around: npt.NDArray[np.bool_]) -> bool:

@@ -136,6 +136,34 @@ class TestInk:
         assert len(row) == 3
         assert row[1].probabilities.max() < 0.9
 
+    def test_far_apart(self, classifier: Classifier) -> None:
+        """A digit that could be cut is read whole however far its neighbours are."""
+        picture = written("2050", [(20, 20), (240, 20), (460, 20), (680, 20)], 760, 110)
+        assert read(np.asarray(cv2.resize(picture, None, fx=1.3, fy=1.0), np.uint8), classifier) == ["2050"]
+
+    @pytest.mark.parametrize("gap", [0, 12])
+    def test_boxes_of_a_form(self, gap: int, classifier: Classifier) -> None:
+        """Boxes around digits, one for each or a row of them, are none."""
+        lefts = [30 + index * (80 + gap) for index in range(4)]
+        picture = written("2047", [(left + 20, 40) for left in lefts], 420, 150)
+        for left in lefts:
+            cv2.rectangle(picture, (left, 26), (left + 80, 118), 30, 5)
+        assert read(picture, classifier) == ["2047"]
+
+    def test_comb_of_a_form(self, classifier: Classifier) -> None:
+        """A comb to write digits into is none."""
+        picture = written("2047", [(50 + 80 * index, 30) for index in range(4)], 400, 150)
+        cv2.line(picture, (30, 115), (350, 115), 60, 3)
+        for left in range(30, 351, 80):
+            cv2.line(picture, (left, 80), (left, 115), 60, 3)
+        assert read(picture, classifier) == ["2047"]
+
+    def test_angular_zero_is_no_box(self, classifier: Classifier) -> None:
+        """A rectangle with nothing in it stays."""
+        picture = written("77", [(20, 20), (160, 20)], 230, 110)
+        cv2.rectangle(picture, (90, 20), (126, 83), 30, 6)
+        assert [len(row) for row in read_page(picture, classifier.classify).rows] == [3]
+
     def test_table_beside_the_paper(self, classifier: Classifier) -> None:
         """A dark strip along the picture's edge is no digit."""
         picture = written("20", [(40, 20), (110, 20)], 300, 110)

@@ -104,3 +104,16 @@ def test_shadow_is_not_taken_away(page: Grey) -> None:
     shaded = np.clip(page * np.where(np.arange(300) > 150, 0.5, 1.0), 0, 255).astype(np.uint8)
     shaded = np.asarray(cv2.GaussianBlur(shaded, (0, 0), 4), np.uint8)
     assert abs(normalize(shaded).crop_box.width - normalize(page).crop_box.width) <= 12
+
+
+def test_shaded_corner_is_sheet() -> None:
+    """Paper that grows dark towards a corner is sheet to its edge: the seven in the corner is not taken away."""
+    page = np.asarray(np.full((400, 300), 220), np.uint8)
+    page[290:390, 20:120] = np.asarray(seven(100, 100, ink=60, ground=220), np.uint8)
+    rows, columns = np.mgrid[:400, :300]
+    shade = 1.0 - 0.6 * np.clip((rows / 400 - 0.5) * 2.0, 0.0, 1.0) * (1.0 - columns / 300)
+    picture = np.asarray(page * shade, np.uint8)
+    picture[:, :10], picture[-8:] = 20, 20
+    sheet = find_sheet(picture)
+    assert sheet is not None
+    assert (sheet.inside[290:380, 25:120] > 0).all()

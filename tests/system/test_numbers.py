@@ -77,7 +77,7 @@ def right(
 
 @pytest.mark.parametrize(
     ("spacing", "least_strings", "least_digits"),
-    [("wide", 0.9, 0.98), ("normal", 0.9, 0.98), ("tight", 0.9, 0.98), ("touching", 0.65, 0.9)],
+    [("wide", 0.93, 0.98), ("normal", 0.95, 0.985), ("tight", 0.94, 0.985), ("touching", 0.74, 0.925)],
 )
 def test_strings(
     model: Model,
