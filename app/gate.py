@@ -102,7 +102,8 @@ class Gate:
         Raises:
             OverloadedError: it may not.
         """
-        self.check_held(announced)
+        # What could never fit is the application's to refuse: it names the limit, and asking again would not help.
+        self.check_held(announced if announced <= self._held_bytes else 0)
         if self.waiting < self._standing:
             return
         now = time.monotonic()

@@ -117,6 +117,13 @@ class TestBytes:
         first.release()
         gate.check(1000)
 
+    def test_what_never_fits_is_refused_by_the_application(self) -> None:
+        """Who announces more than there will ever be room for is told how large a picture may be, not to try again."""
+        gate = Gate(held_bytes=1000)
+        gate.check(1001)
+        Caller(gate, 1.0).hold(600)
+        gate.check(2**40)
+
     def test_unannounced(self) -> None:
         """A body that is not is refused with the first piece too many, and gives all back."""
         gate = Gate(held_bytes=1000)
