@@ -126,11 +126,6 @@ def install(application: FastAPI) -> None:
     application.add_exception_handler(Exception, _unexpected_error)
 
 
-def domain_problem(error: errors.DigitsError) -> Response:
-    """The response that tells of an error of the table."""
-    return problem_response(*PROBLEMS[type(error)], str(error))
-
-
 def error_response(path: str, error: errors.DigitsError, headers: dict[str, str] | None = None) -> Response:
     """The response that tells of an error of the table, as the protocol has it that is spoken at the path; counted."""
     return _response(path, *PROBLEMS[type(error)], str(error), headers)

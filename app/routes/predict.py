@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import errors
-from app.problems import domain_problem, problem_documentation
+from app.problems import error_response, problem_documentation
 from app.routes.answering import PICTURE_BODY, PICTURE_ERRORS, answer_picture, prediction_of
 from app.routes.state import service_of
 from app.schemas import Prediction
@@ -62,5 +62,5 @@ class Shortcut:
         try:
             response = await predict(Request(scope, receive))
         except errors.DigitsError as error:
-            response = domain_problem(error)
+            response = error_response(PATH, error)
         await response(scope, receive, send)

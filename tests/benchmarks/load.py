@@ -5,23 +5,18 @@ writes a Measurement to its standard output.
 """
 
 import asyncio
-import json
 import math
 import re
 import subprocess
-import sys
 import time
-from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final, cast
 
-import uvloop
+from tests.benchmarks import generators
 
 HOST: Final = "127.0.0.1"
-PROJECT_FOLDER: Final = Path(__file__).parent.parent.parent
 _HEAD_END: Final = b"\r\n\r\n"
 _LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -223,25 +218,12 @@ async def drive(load: Load) -> Measurement:
 
 def spawn(load: Load) -> "subprocess.Popen[bytes]":
     """Begin to put a server under load from another process; `collect` waits for its end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.load"],
-        cwd=PROJECT_FOLDER,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(asdict(load) | {"request": b64encode(load.request).decode()}).encode())
-    process.stdin.close()
-    process.stdin = None
-    return process
+    return generators.start("tests.benchmarks.load", load)
 
 
 def collect(process: "subprocess.Popen[bytes]") -> Measurement:
     """What a spawned load measured."""
-    output, _ = process.communicate()
-    if process.returncode != 0:
-        raise RuntimeError(f"The load generator ended with {process.returncode}.")
-    return Measurement(**json.loads(output))
+    return Measurement(**generators.outcome(process))
 
 
 def measure(load: Load) -> Measurement:
@@ -251,9 +233,7 @@ def measure(load: Load) -> Measurement:
 
 def main() -> None:
     """Read a Load, drive it and write what was measured."""
-    told = json.load(sys.stdin)
-    load = replace(Load(**told), request=b64decode(told["request"]))
-    sys.stdout.write(json.dumps(asdict(uvloop.run(drive(load)))))
+    generators.carry_out(Load, drive)
 
 
 if __name__ == "__main__":

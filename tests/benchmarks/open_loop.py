@@ -7,20 +7,16 @@ standard output.
 """
 
 import asyncio
-import json
 import random
 import re
 import subprocess
-import sys
-from base64 import b64decode, b64encode
 from collections import Counter, deque
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, cast
 
-import uvloop
-
-from tests.benchmarks.load import HOST, PROJECT_FOLDER, percentile
+from tests.benchmarks import generators
+from tests.benchmarks.load import HOST, percentile
 
 LOST: Final = "lost"
 """What an answer counts as that never came, or not whole."""
@@ -214,32 +210,17 @@ async def drive(demand: Demand) -> Outcome:
 
 def spawn(demand: Demand) -> "subprocess.Popen[bytes]":
     """Begin to send the requests from another process; `collect` waits for its end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.open_loop"],
-        cwd=PROJECT_FOLDER,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(asdict(demand) | {"request": b64encode(demand.request).decode()}).encode())
-    process.stdin.close()
-    process.stdin = None
-    return process
+    return generators.start("tests.benchmarks.open_loop", demand)
 
 
 def collect(process: "subprocess.Popen[bytes]") -> Outcome:
     """What became of the requests that a spawned process sent."""
-    output, _ = process.communicate()
-    if process.returncode != 0:
-        raise RuntimeError(f"The load generator ended with {process.returncode}.")
-    return Outcome(**json.loads(output))
+    return Outcome(**generators.outcome(process))
 
 
 def main() -> None:
     """Read a Demand, send it and write what became of it."""
-    told = json.load(sys.stdin)
-    demand = replace(Demand(**told), request=b64decode(told["request"]))
-    sys.stdout.write(json.dumps(asdict(uvloop.run(drive(demand)))))
+    generators.carry_out(Demand, drive)
 
 
 if __name__ == "__main__":
