@@ -50,12 +50,16 @@ def workers_of(server: Server) -> list[int]:
     if not children.exists():
         pytest.skip("this system does not list a process's children")
     # multiprocessing keeps a process of its own beside those it was asked for.
-    found = [
-        pid
-        for pid in map(int, children.read_text().split())
-        if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
+    found = [pid for pid in map(int, children.read_text().split()) if b"spawn_main" in _command_line(pid)]
     return found or [server.process.pid]
+
+
+def _command_line(pid: int) -> bytes:
+    """How a process was started; nothing of one that has ended since it was listed, and is no zombie any more."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 @contextmanager
