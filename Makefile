@@ -15,7 +15,7 @@ DEV := .venv/dev/bin
 SERVE_READY := .venv/serve/.ready
 DEV_READY := .venv/dev/.ready
 
-.PHONY: help serve train rollback evaluate compare compile test fuzz bench stress audit check format openapi lock docker docker-train sbom clean
+.PHONY: help serve train rows rollback evaluate compare compile test fuzz bench stress audit check format openapi lock docker docker-train sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ train: $(DEV_READY) ## train and publish a model (RECIPE=default|paper|smoke, MN
 
 rollback: $(SERVE_READY) ## publish the version before again (RECIPE, VERSION=another one)
 	$(SERVE)/python -m app.cli rollback artifacts/$(RECIPE) $(if $(VERSION),--to $(VERSION))
+
+rows: $(DEV_READY) ## train the network for whole rows alone, and publish the model anew with it (RECIPE, MNIST=path, KEEP=versions)
+	$(DEV)/python -m model_training rows --recipe $(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(KEEP),--keep $(KEEP))
 
 evaluate: $(DEV_READY) ## measure the published model (RECIPE, MNIST=path, REAL=folder of SET/LABEL/FILE, RECORD=1 to keep figures and the reference for drift)
 	$(DEV)/python -m model_training evaluate --model artifacts/$(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(REAL),--real $(REAL)) $(if $(RECORD),--record)

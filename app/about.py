@@ -14,6 +14,7 @@ from app.artifact import (
     Metadata,
     RealSetScore,
     Score,
+    StringsScore,
     Thresholds,
 )
 from app.charts import Line, line_chart
@@ -73,6 +74,7 @@ def _figures(metadata: Metadata, evaluation: Evaluation, plots: Mapping[str, Plo
         [
             _headline(evaluation),
             _real(evaluation.real),
+            _strings(evaluation.strings),
             _section(
                 "Digit by digit",
                 _paragraph("How many of each digit, written by people whose hand the model had never seen, it found.")
@@ -134,6 +136,25 @@ def _real(sets: Sequence[RealSetScore]) -> str:
             "digit; letters that look like a digit never all are."
         ) + _real_table("Other pictures refused", "Refused", [(part.name, part.rejected) for part in others])
     return _section("On people's own pictures", content) if content else ""
+
+
+def _strings(scores: Sequence[StringsScore]) -> str:
+    """How it reads whole numbers, if that was measured."""
+    if not scores:
+        return ""
+    names = {"touching": "half of the neighbours touch"}
+    return _section(
+        "On whole numbers",
+        _paragraph(
+            "Numbers of two to eight digits, put together from handwritten ones that it had not learnt from, on white, "
+            "black, ruled, dotted and badly lit paper. One wrong digit makes a number wrong."
+        )
+        + _real_table(
+            "Numbers read right, by how far apart their digits are",
+            "Read right",
+            [(names.get(part.spacing, part.spacing), part.strings) for part in scores],
+        ),
+    )
 
 
 def _real_table(caption: str, measured: str, sets: Iterable[tuple[str, Score]]) -> str:

@@ -3,6 +3,7 @@
 artifacts/NAME/CURRENT              the published version's name
 artifacts/NAME/VERSION/model.keras  the saved Keras model
                        model.tflite its compiled twin for LiteRT
+                       rows.keras, rows.tflite: the same of the network that reads whole rows, if there is one
                        metadata.json, evaluation.json, the model card and plots
                        PREVIOUS     the version that was published before it, if any: where a rollback goes
 """
@@ -32,6 +33,8 @@ from app.errors import ArtifactError
 
 MODEL_FILE: Final = "model.keras"
 TWIN_FILE: Final = "model.tflite"
+ROWS_FILE: Final = "rows.keras"
+ROWS_TWIN_FILE: Final = "rows.tflite"
 METADATA_FILE: Final = "metadata.json"
 EVALUATION_FILE: Final = "evaluation.json"
 CURVES_FILE: Final = "curves.png"
@@ -126,6 +129,23 @@ class TrainingFacts(_Record):
     packages: Annotated[dict[str, str], Field(description="Versions that trained it.")]
 
 
+class RowNetwork(_Record):
+    """What identifies the network that reads whole rows, beside the model for single digits."""
+
+    parameters: Annotated[int, Field(description="Number of weights.")]
+    multiply_adds: Annotated[int, Field(description="Multiplications with a weight for one window of a row.")]
+    weights_digest: Annotated[str, Field(description="sha256 of the weights in order.")]
+    model_digest: Annotated[str, Field(description="sha256 of rows.keras.")]
+    twin_digest: Annotated[str, Field(description="sha256 of rows.tflite.")]
+    twin_difference: Annotated[
+        float, Field(description="Largest difference of a probability between the two forms when published.")
+    ]
+    self_test: Annotated[
+        tuple[float, ...],
+        Field(description="Mean probability of each symbol in a row made of the model's self-test picture."),
+    ]
+
+
 class Metadata(_Record):
     """What identifies a model and what it expects."""
 
@@ -145,6 +165,10 @@ class Metadata(_Record):
         float, Field(description="Largest difference of a probability between the two forms when published.")
     ]
     self_test: SelfTest
+    rows: Annotated[
+        RowNetwork | None,
+        Field(description="The network that reads whole rows; without one, digits that touch are told apart worse."),
+    ] = None
     thresholds: Annotated[
         Thresholds | None, Field(description="Missing for a model this project did not measure: it gives no verdicts.")
     ] = None
@@ -176,6 +200,14 @@ class CorruptionScore(_Record):
     kind: Annotated[str, Field(description="What befell them.")]
     strength: Annotated[float, Field(description="0 barely visible, 1 hard but readable for a person.")]
     score: Score
+
+
+class StringsScore(_Record):
+    """How composed strings of two to eight test digits are read."""
+
+    spacing: Annotated[str, Field(description="`wide`, `normal`, `tight` or `touching`: half of the neighbours touch.")]
+    strings: Annotated[Score, Field(description="Strings read right, every digit of them.")]
+    digits: Annotated[Score, Field(description="Digits less those to change, insert or drop (Levenshtein, 1966).")]
 
 
 class RealSetScore(_Record):
@@ -231,6 +263,10 @@ class Evaluation(_Record):
     corrupted: Annotated[
         tuple[CorruptionScore, ...], Field(description="Corrupted test digits read right; empty if not measured.")
     ] = ()
+    strings: Annotated[
+        tuple[StringsScore, ...],
+        Field(description="Composed strings of test digits read right; empty if not measured."),
+    ] = ()
     real: Annotated[
         tuple[RealSetScore, ...],
         Field(description="Other people's pictures, by set; empty until `make evaluate REAL=... RECORD=1`."),
@@ -266,6 +302,8 @@ class Artifact:
     evaluation: Evaluation | None
     twin: bytes | None = attribute(repr=False)
     """The very bytes that were checked: what becomes of the file no longer matters to who serves it."""
+    rows_twin: bytes | None = attribute(repr=False)
+    """The same of the network for rows; None where there is none."""
 
     @property
     def model_path(self) -> Path:
@@ -329,7 +367,12 @@ def read_artifact(path: Path) -> Artifact:
     _check_contract(folder, metadata)
     _checked(folder / MODEL_FILE, metadata.model_digest)
     twin = folder / TWIN_FILE
-    return Artifact(folder, metadata, evaluation, _checked(twin, metadata.twin_digest) if twin.exists() else None)
+    checked_twin = _checked(twin, metadata.twin_digest) if twin.exists() else None
+    rows_twin = None
+    if metadata.rows is not None:
+        _checked(folder / ROWS_FILE, metadata.rows.model_digest)
+        rows_twin = _checked(folder / ROWS_TWIN_FILE, metadata.rows.twin_digest)
+    return Artifact(folder, metadata, evaluation, checked_twin, rows_twin)
 
 
 def glimpse(path: Path) -> Hashable:

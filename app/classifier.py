@@ -1,21 +1,17 @@
-"""Prepared pictures -> probabilities, by LiteRT; every thread has an interpreter of its own."""
+"""Prepared pictures -> probabilities."""
 
-import threading
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert.interpreter import Interpreter
 
 from app.contract import INPUT_SHAPE, LABELS
 from app.errors import ArtifactError
+from app.interpreter import Twin
 
 SELF_TEST_TOLERANCE: Final = 1e-4
 """Largest difference of a probability to the recorded one: processors round differently, models differ more."""
-
-_INFERENCE_THREADS: Final = 1
-"""A picture takes some 0.1 ms; two threads for one gain nothing."""
 
 
 class Classifier:
@@ -27,13 +23,11 @@ class Classifier:
         Raises:
             ArtifactError: it is not a LiteRT model with this service's input and output.
         """
-        self._twin = twin
-        self._local = threading.local()
-        self._runner()
+        self._twin = Twin(twin, (1, *INPUT_SHAPE), (1, len(LABELS)))
 
     def classify(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Softmax probabilities, float32 (n, 10), of prepared pictures, uint8 (n, 28, 28, 1)."""
-        runner = self._runner()
+        runner = self._twin.runner()
         answers = np.empty((len(pictures), len(LABELS)), np.float32)
         for index in range(len(pictures)):
             answers[index] = runner(pictures[index : index + 1])
@@ -45,44 +39,17 @@ class Classifier:
         Raises:
             ArtifactError: the answer is not the recorded one.
         """
-        found = self.classify(picture[None])[0]
-        if len(expected) != len(LABELS) or not np.allclose(found, expected, rtol=0.0, atol=SELF_TEST_TOLERANCE):
-            raise ArtifactError(
-                f"The model fails its self-test: it answers {np.round(found, 4).tolist()}, "
-                f"recorded was {np.round(expected, 4).tolist()}. Publish the model again: make train"
-            )
-
-    def _runner(self) -> "_Runner":
-        runner: _Runner | None = getattr(self._local, "runner", None)
-        if runner is None:
-            runner = self._local.runner = _Runner(self._twin)
-        return runner
+        check_recorded(self.classify(picture[None])[0], expected)
 
 
-class _Runner:
-    """One interpreter with its tensors found."""
+def check_recorded(found: npt.NDArray[np.float32], expected: tuple[float, ...]) -> None:
+    """Compare a model's answer to its self-test with the recorded one.
 
-    def __init__(self, twin: Path | bytes) -> None:
-        source = {"model_content": twin} if isinstance(twin, bytes) else {"model_path": str(twin)}
-        try:
-            self._interpreter: Any = Interpreter(**source, num_threads=_INFERENCE_THREADS)
-            self._interpreter.allocate_tensors()
-            [taken] = self._interpreter.get_input_details()
-            [given] = self._interpreter.get_output_details()
-        except (ValueError, RuntimeError) as error:
-            raise ArtifactError(
-                f"The compiled model cannot be loaded ({error}). Publish it again: make train"
-            ) from error
-        shapes = (tuple(taken["shape"].tolist()), taken["dtype"], tuple(given["shape"].tolist()), given["dtype"])
-        if shapes != ((1, *INPUT_SHAPE), np.uint8, (1, len(LABELS)), np.float32):
-            raise ArtifactError(
-                f"The compiled model maps {shapes[1].__name__} {shapes[0]} to {shapes[3].__name__} {shapes[2]}; "
-                f"the service needs uint8 {(1, *INPUT_SHAPE)} to float32 {(1, len(LABELS))}."
-            )
-        self._input, self._output = taken["index"], given["index"]
-
-    def __call__(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        self._interpreter.set_tensor(self._input, picture)
-        self._interpreter.invoke()
-        answer: npt.NDArray[np.float32] = self._interpreter.get_tensor(self._output)[0]
-        return answer
+    Raises:
+        ArtifactError: they differ.
+    """
+    if found.shape != (len(expected),) or not np.allclose(found, expected, rtol=0.0, atol=SELF_TEST_TOLERANCE):
+        raise ArtifactError(
+            f"The model fails its self-test: it answers {np.round(found, 4).tolist()}, "
+            f"recorded was {np.round(expected, 4).tolist()}. Publish the model again: make train"
+        )

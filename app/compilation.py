@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from app.artifact import INPUT_DTYPE, TWIN_FILE, Metadata, SelfTest, TrainingFacts, file_digest
+from app.artifact import INPUT_DTYPE, TWIN_FILE, Metadata, RowNetwork, SelfTest, TrainingFacts, file_digest
 from app.classifier import Classifier
 from app.contract import CONTRACT_VERSION, INPUT_SHAPE, LABELS
 from app.errors import ArtifactError
+from app.row_reader import RowReader
 
 if TYPE_CHECKING:
     import keras
@@ -62,11 +63,7 @@ def compile_model(
     if pictures is None:
         pictures = np.random.default_rng(0).integers(0, 256, (_PROBES, *INPUT_SHAPE), np.uint8)
     answers = Classifier(twin).classify(pictures)
-    if not np.allclose(answers.sum(axis=1), 1.0, atol=_SUM_TOLERANCE) or answers.min() < 0.0:
-        raise ArtifactError(f"{path} does not answer with probabilities. Let its last layer be a softmax.")
-    difference = float(np.abs(answers - network.predict(pictures, batch_size=500, verbose=0)).max())
-    if not difference <= TWIN_TOLERANCE:
-        raise ArtifactError(f"{path} and its compiled twin differ by {difference:.1e}, more than {TWIN_TOLERANCE:.0e}.")
+    difference = _checked_difference(path, answers, network.predict(pictures, batch_size=500, verbose=0))
     now = dt.datetime.now(dt.UTC).replace(microsecond=0)
     digest = weights_digest(network)
     metadata = Metadata(
@@ -87,6 +84,48 @@ def compile_model(
         training=training,
     )
     return Compiled(twin, metadata)
+
+
+def compile_rows(path: Path, strips: npt.NDArray[np.uint8], picture: npt.NDArray[np.uint8]) -> tuple[bytes, RowNetwork]:
+    """Compile a saved network for rows and prove that the twin answers as it does.
+
+    Args:
+        path: the `.keras` file that training has written.
+        strips: uint8 (n, *STRIP_SHAPE) to compare the two forms on.
+        picture: the model's self-test, uint8 (28, 28, 1).
+
+    Returns:
+        The twin, and what ties it to the network.
+
+    Raises:
+        ArtifactError: the two forms differ by more than TWIN_TOLERANCE.
+    """
+    import keras
+
+    network = keras.models.load_model(path, compile=False, safe_mode=True)
+    twin = _export(network)
+    reader = RowReader(twin)
+    answers = np.stack([reader.read(strip[..., 0]) for strip in strips])
+    difference = _checked_difference(path, answers, network.predict(strips, batch_size=50, verbose=0))
+    return twin, RowNetwork(
+        parameters=network.count_params(),
+        multiply_adds=multiply_adds(network),
+        weights_digest=weights_digest(network),
+        model_digest=file_digest(path),
+        twin_digest=hashlib.sha256(twin).hexdigest(),
+        twin_difference=difference,
+        self_test=reader.answer_test(picture),
+    )
+
+
+def _checked_difference(path: Path, answers: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:
+    """Largest difference of a probability between the two forms of a model, which must be probabilities and equal."""
+    if not np.allclose(answers.sum(axis=-1), 1.0, atol=_SUM_TOLERANCE) or answers.min() < 0.0:
+        raise ArtifactError(f"{path} does not answer with probabilities. Let its last layer be a softmax.")
+    difference = float(np.abs(answers - expected).max())
+    if not difference <= TWIN_TOLERANCE:
+        raise ArtifactError(f"{path} and its compiled twin differ by {difference:.1e}, more than {TWIN_TOLERANCE:.0e}.")
+    return difference
 
 
 def load_network(path: Path) -> "keras.Model":

@@ -19,3 +19,30 @@ MAX_PIXELS: Final = 50_000_000
 
 INPUT_SHAPE: Final = (SIDE, SIDE, 1)
 """Shape of one prepared picture; the model takes uint8 arrays of shape (n, *INPUT_SHAPE), white ink on black."""
+
+STRIP_HEIGHT: Final = 36
+"""Height in pixels of a strip, the picture of a whole row; it may be of any width."""
+
+STRIP_BOX: Final = 20
+"""Height of the row's digits in a strip, in pixels."""
+
+STRIP_WINDOW: Final = 256
+"""Pixels of a strip that the network for rows sees at once."""
+
+STRIP_STEP: Final = 2
+"""Pixels of a strip for each column of what that network answers."""
+
+SYMBOLS: Final = len(LABELS) + 2
+"""What a column may be the middle of: each of the digits, then OTHER, and NOTHING between them."""
+
+OTHER: Final = len(LABELS)
+"""Place among the symbols of what is written but no digit."""
+
+NOTHING: Final = len(LABELS) + 1
+"""Place among the symbols of what is no middle of anything."""
+
+STRIP_SHAPE: Final = (STRIP_HEIGHT, STRIP_WINDOW, 1)
+"""What the network for rows takes: uint8 arrays of shape (n, *STRIP_SHAPE), white ink on black."""
+
+COLUMNS_SHAPE: Final = (STRIP_WINDOW // STRIP_STEP, SYMBOLS)
+"""What it gives: float32 probabilities of shape (n, *COLUMNS_SHAPE)."""

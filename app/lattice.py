@@ -2,7 +2,8 @@
 
 The classic of numeral strings (Fujisawa et al., "Segmentation methods for character recognition", 1992): ink may be cut
 in more places than there are digits, what lies between any two cuts is read as one digit, and of all chains of such
-readings along the row the cheapest wins.
+readings along the row the cheapest wins. Where there is a network that reads whole rows, what it says counts as much as
+what the classifier makes of each candidate.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from app.contract import LABELS, OTHER
 from app.cutting import Seam, find_seams
 from app.ground import Mask
 from app.judgement import pair_probability
@@ -62,6 +64,12 @@ WIDTH_COST: Final = 0.6
 SCRAP: Final = 0.1
 """Pieces smaller than this share of a digit's largest are what a cut left of a neighbour."""
 
+LEAST: Final = 1e-6
+"""No probability counts as less."""
+
+WORST: Final = -13.0
+"""No stretch of a row is read worse than this by the network for rows, in nats: it may be wrong as well."""
+
 MOST_TANGLED: Final = 0.02
 """Two seams follow each other when at most this share of the ink there is right of the left, left of the right one."""
 
@@ -89,6 +97,17 @@ class Plan:
     nodes: Sequence[_Node]
     pairs: Sequence[tuple[int, int]]
 
+    @property
+    def may_be_cut(self) -> bool:
+        """Whether any of its pieces may be several digits that touch."""
+        return any(node.seam is not None for node in self.nodes)
+
+    @property
+    def places(self) -> list[float]:
+        """Where one digit may end and the next begin, in pixels from the left; at the ends before and behind all."""
+        middles = [(node.begin + node.end) / 2 for node in self.nodes[1:-1]]
+        return [-np.inf, *middles, np.inf]
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -102,6 +121,8 @@ class Candidate:
     """Of reading it as one digit, whatever it may be, in nats; infinite if it cannot be one."""
     drop_cost: float
     """Of leaving it out."""
+    cut: bool
+    """Whether it is a part of connected ink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,23 +247,71 @@ def _candidate(first: int, last: int, ink: Piece, plan: Plan) -> Candidate:
         whole = [piece.box for piece in pieces[nodes[first].piece : nodes[last].piece + (seam is not None)]]
         gaps = sum(max(0, right.left - left.right) for left, right in pairwise(whole))
         cost = cut + GAP_COST * gaps / height + WIDTH_COST * max(0.0, box.width / height - USUAL_WIDTH)
-    whole_pieces = nodes[first].seam is None and nodes[last].seam is None
-    return Candidate(first, last, ink, cost, (DROP_WHOLE_COST if whole_pieces else DROP_COST) * longer)
+    was_cut = nodes[first].seam is not None or nodes[last].seam is not None
+    return Candidate(first, last, ink, cost, (DROP_COST if was_cut else DROP_WHOLE_COST) * longer, was_cut)
 
 
-def best_chain(lattice: Lattice, scores: npt.NDArray[np.float64]) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What each candidate is taken for."""
+
+    probabilities: Probabilities
+    """float32 (n, 10)."""
+    scores: npt.NDArray[np.float64]
+    """How well it is read as a digit, float64 (n,), in nats, 0 at best."""
+    leaving_out: npt.NDArray[np.float64]
+    """How well it is read as nothing, likewise; 0 for all where nobody knows."""
+
+
+def seen_alone(probabilities: Probabilities) -> Seen:
+    """What the classifier says of each candidate by itself: what is no digit spreads its probability over many."""
+    both = pair_probability(probabilities) * probabilities.max(axis=1)
+    return Seen(probabilities, np.log(np.maximum(both, LEAST), dtype=np.float64), np.zeros(len(probabilities)))
+
+
+def seen_in_row(
+    lattice: Lattice,
+    probabilities: Probabilities,
+    symbols: npt.NDArray[np.float64],
+    nothing: npt.NDArray[np.float64],
+) -> Seen:
+    """What the classifier says of each candidate and the network for rows of the same stretch, as a product of experts.
+
+    Where ink was not cut the classifier sees as much as anybody: its probabilities stay, and the verdict they lead to.
+
+    Args:
+        lattice: with n candidates.
+        probabilities: the classifier's, float32 (n, 10).
+        symbols: how well the stretch reads as each digit and as OTHER, float64 (n, 11), in nats.
+        nothing: the same as nothing, float64 (n,).
+    """
+    alone = np.log(np.maximum(probabilities, LEAST), dtype=np.float64)
+    # The classifier was taught to answer what is no digit with equal probabilities.
+    alone = np.column_stack([alone, np.full(len(alone), -np.log(len(LABELS)))])
+    both = alone + np.maximum(symbols, WORST)
+    together = np.exp((both - both.max(axis=1, keepdims=True)) / 2.0)
+    together /= together.sum(axis=1, keepdims=True)
+    shared = together[:, :OTHER] + together[:, OTHER:] / len(LABELS)
+    cut = np.array([candidate.cut for candidate in lattice.candidates])
+    found = np.where(cut[:, None], shared, probabilities).astype(np.float32)
+    return Seen(found, both.max(axis=1), np.maximum(nothing, WORST))
+
+
+def best_chain(lattice: Lattice, seen: Seen) -> list[int]:
     """The candidates that make up the cheapest reading, from the left.
 
     Args:
         lattice: of the row.
-        scores: how well each candidate is read as a digit, float64 (n,), in nats, 0 at best.
+        seen: what its candidates are taken for.
     """
     costs = np.full(lattice.places, np.inf)
     costs[0] = 0.0
     steps: list[tuple[int, int] | None] = [None] * lattice.places
     for index in sorted(range(len(lattice.candidates)), key=lambda index: lattice.candidates[index].first):
         candidate = lattice.candidates[index]
-        for cost, chosen in ((candidate.cost - float(scores[index]), index), (candidate.drop_cost, -1)):
+        as_digit = candidate.cost - float(seen.scores[index])
+        left_out = candidate.drop_cost - float(seen.leaving_out[index])
+        for cost, chosen in ((as_digit, index), (left_out, -1)):
             total = costs[candidate.first] + cost
             if total < costs[candidate.last]:
                 costs[candidate.last] = total
@@ -254,9 +323,3 @@ def best_chain(lattice: Lattice, scores: npt.NDArray[np.float64]) -> list[int]:
         if chosen >= 0:
             chain.append(chosen)
     return chain[::-1]
-
-
-def scores_of(probabilities: Probabilities) -> npt.NDArray[np.float64]:
-    """How well each is read, in nats, 0 at best: what is no digit spreads its probability over many."""
-    both = pair_probability(probabilities) * probabilities.max(axis=1)
-    return np.asarray(np.log(np.maximum(both, 1e-6)), np.float64)

@@ -45,5 +45,6 @@ class LocalReader:
         Raises:
             PictureError: it is no picture, damaged, too large, blank, or holds far more than numbers.
         """
-        reading = read_rows(open_upload(picture, self._max_pixels), self._model.classifier)
+        upload = open_upload(picture, self._max_pixels)
+        reading = read_rows(upload, self._model.classifier, self._model.row_reader)
         return answer_rows(reading, self._model.metadata.thresholds, self._name)

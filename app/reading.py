@@ -11,7 +11,9 @@ from app.classifier import Classifier
 from app.decoding import Picture, Upload, decode
 from app.explanation import Evidence, explain
 from app.normalization import Box, normalize
-from app.rows import WORKING_SIDE, Row, RowDigit, read_page
+from app.page import WORKING_SIDE
+from app.row_reader import RowReader
+from app.rows import Row, RowDigit, read_page
 
 PIXELS: Final = "PIXELS"
 """What is told as the format of a picture that came as numbers."""
@@ -114,22 +116,22 @@ def _read(picture: Picture, classifier: Classifier, began: float | None, *, with
     )
 
 
-def read_rows(upload: Upload, classifier: Classifier) -> PageReading:
+def read_rows(upload: Upload, classifier: Classifier, row_reader: RowReader | None) -> PageReading:
     """Decode a picture of any count of digits, and find and classify them.
 
     Raises:
         PictureError: it is damaged or blank, or holds far more writing than a few rows of digits.
     """
-    return read_decoded_rows(decode(upload, WORKING_SIDE), classifier)
+    return read_decoded_rows(decode(upload, WORKING_SIDE), classifier, row_reader)
 
 
-def read_decoded_rows(picture: Picture, classifier: Classifier) -> PageReading:
+def read_decoded_rows(picture: Picture, classifier: Classifier, row_reader: RowReader | None) -> PageReading:
     """As `read_rows`, for a picture whose pixels are known already.
 
     Raises:
         PictureError: it is blank, or holds far more writing than a few rows of digits.
     """
-    page = read_page(picture.pixels, classifier.classify)
+    page = read_page(picture.pixels, classifier.classify, row_reader.read if row_reader is not None else None)
     size = (picture.height, picture.width)
     return PageReading(
         rows=tuple(

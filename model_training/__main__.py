@@ -1,13 +1,14 @@
-"""The command line: python -m model_training train | evaluate | compare | compile."""
+"""The command line: python -m model_training train | rows | evaluate | compare | compile."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.artifact import KEPT_VERSIONS, RealSetScore, Score, alone, current_folder, read_artifact
+from app.artifact import KEPT_VERSIONS, RealSetScore, Score, StringsScore, alone, current_folder, read_artifact
 from app.errors import ArtifactError
 from app.loading import Model, load_model
 from model_training.data import DataError, load_dataset
@@ -24,6 +25,8 @@ Artifacts = Annotated[Path, typer.Option(help="Folder of the published models.")
 ARTIFACTS = Path(__file__).parent.parent / "artifacts"
 TRAINING_FOLDER = ".training"
 """Folder of the checkpoints, inside that of the published models."""
+ROWS_FOLDER = "rows"
+"""Folder of the checkpoints of the network for rows, inside that of its recipe's."""
 EVALUATION_FOLDER = ".evaluation"
 """Folder of the contact sheets, inside that of the published models; they show other people's pictures."""
 
@@ -45,28 +48,27 @@ def train(
     """Train a recipe, measure the result and publish it; resumes where an interrupted training ended."""
     from model_training.evaluation import DisagreementError
     from model_training.publishing import GateError, publish_trained
+    from model_training.rows import train_rows
     from model_training.tracking import TrackingError, check_tracking, record
     from model_training.training import train as fit
 
     chosen = RECIPES[recipe]
     checkpoints = artifacts / TRAINING_FOLDER / chosen.name
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    under_way = (
-        f"Another training of the recipe {chosen.name} is under way in {artifacts}. "
-        "Wait until it has ended, or choose another folder with --artifacts."
-    )
     try:
         check_tracking()
-        with alone(checkpoints, 0, under_way):
+        with _alone(checkpoints):
             dataset = load_dataset(chosen.source, mnist)
             if feedback is not None:
                 from model_training.corrections import with_corrections
 
                 dataset = with_corrections(dataset, feedback)
             trained = fit(chosen, dataset, checkpoints)
+            rows = train_rows(chosen.rows, dataset, checkpoints / ROWS_FOLDER) if chosen.rows is not None else None
             keep_record = partial(record, chosen, dataset, trained.history, checkpoints)
             try:
-                published = read_artifact(publish_trained(chosen, dataset, trained, artifacts, force=force, keep=keep))
+                published = read_artifact(
+                    publish_trained(chosen, dataset, trained, artifacts, force=force, keep=keep, rows=rows)
+                )
             except GateError:
                 _attempt(lambda: keep_record(None))
                 raise
@@ -91,6 +93,33 @@ def train(
 
 
 @app.command()
+def rows(
+    recipe: Annotated[RecipeName, typer.Option(help="Which published model.")] = "default",
+    mnist: Mnist = None,
+    artifacts: Artifacts = ARTIFACTS,
+    keep: Annotated[int, typer.Option(min=1, help="How many versions to keep, the new one included.")] = KEPT_VERSIONS,
+) -> None:
+    """Train the network for whole rows alone, and publish the published model anew with it."""
+    from model_training.publishing import publish_rows
+    from model_training.rows import train_rows
+
+    chosen = RECIPES[recipe]
+    if chosen.rows is None:
+        raise typer.BadParameter(f"The recipe {chosen.name} has no network for rows.", param_hint="--recipe")
+    checkpoints = artifacts / TRAINING_FOLDER / chosen.name
+    try:
+        with _alone(checkpoints):
+            dataset = load_dataset(chosen.source, mnist)
+            trained = train_rows(chosen.rows, dataset, checkpoints / ROWS_FOLDER)
+            published = read_artifact(publish_rows(chosen.name, dataset, trained, artifacts, keep))
+    except (DataError, ArtifactError, FloatingPointError, PermissionError) as error:
+        raise _failed(error) from error
+    typer.echo(f"Published {published.folder}")
+    if published.evaluation is not None:
+        _print_strings(published.evaluation.strings)
+
+
+@app.command()
 def evaluate(
     model: Annotated[Path, typer.Option(help="A published model: artifacts/NAME.")] = ARTIFACTS / "default",
     mnist: Mnist = None,
@@ -107,6 +136,7 @@ def evaluate(
     from model_training.inputs import measure_inputs
     from model_training.report import record as keep
     from model_training.robustness import mean_accuracy, measure_robustness
+    from model_training.string_scores import measure_strings
 
     try:
         loaded = load_model(model)
@@ -130,6 +160,7 @@ def evaluate(
     corrupted = measure_robustness(loaded.classifier, dataset.test)
     typer.echo(f"corrupted test digits, mean: {mean_accuracy(corrupted):.2%}")
     _print_scores({f"{part.kind} {part.strength}": part.score for part in corrupted})
+    _print_strings(measure_strings(loaded, dataset.test))
     scores = None
     if real is not None:
         sheets = artifacts / EVALUATION_FOLDER / f"{loaded.metadata.name}-{loaded.metadata.version}"
@@ -202,6 +233,27 @@ def compile_(
     except ArtifactError as error:
         raise _failed(error) from error
     typer.echo(f"Published {folder}. Serve it with: DIGITS_MODEL={artifacts / name} make serve")
+
+
+def _print_strings(scores: tuple[StringsScore, ...]) -> None:
+    typer.echo("strings of test digits read right, and their digits")
+    _print_scores(
+        {
+            f"{part.spacing}, {what}": found
+            for part in scores
+            for what, found in (("strings", part.strings), ("digits", part.digits))
+        }
+    )
+
+
+def _alone(checkpoints: Path) -> AbstractContextManager[None]:
+    """Let no other training of the same recipe run meanwhile."""
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    under_way = (
+        f"Another training of the recipe {checkpoints.name} is under way in {checkpoints.parent.parent}. "
+        "Wait until it has ended, or choose another folder with --artifacts."
+    )
+    return alone(checkpoints, 0, under_way)
 
 
 def _print_scores(scores: dict[str, Score]) -> None:

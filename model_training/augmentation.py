@@ -129,7 +129,7 @@ def deform(picture: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[np.uin
     varied = np.asarray(cv2.remap(picture, *_displacement(strength, random), interpolation=cv2.INTER_LINEAR), np.uint8)
     chance = random.random(5)
     if chance[0] < 0.5 * strength:
-        varied = _change_pen(varied, random)
+        varied = change_pen(varied, random)
     if chance[1] < 0.4 * strength:
         varied = np.asarray(cv2.convertScaleAbs(varied, alpha=random.uniform(0.6, 1.8)), np.uint8)
     if chance[2] < 0.2 * strength:
@@ -157,7 +157,7 @@ def _displacement(strength: float, random: Random) -> tuple[npt.NDArray[np.float
     return (from_x + elastic[..., 0]).astype(np.float32), (from_y + elastic[..., 1]).astype(np.float32)
 
 
-def _change_pen(picture: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[np.uint8]:
+def change_pen(picture: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[np.uint8]:
     """A wider or a finer pen, by a share of one step of grey-scale dilation or erosion."""
     shape = (3, 3) if random.random() < 0.5 else (2, 2)
     # A whole step of erosion would leave nothing of a fine pen.

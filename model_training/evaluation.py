@@ -17,8 +17,8 @@ from app.errors import PictureError
 from app.judgement import judge
 from app.loading import Model
 from app.reading import Reading, read
+from model_training.checkpoints import History
 from model_training.data import Dataset, Digits
-from model_training.training import History
 
 Probabilities = npt.NDArray[np.float32]
 """float32 (n, 10), in digit order."""

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from app.contract import INPUT_SHAPE, LABELS
+from app.contract import INPUT_SHAPE, LABELS, STRIP_HEIGHT, SYMBOLS
 from model_training.recipe import Recipe
 
 
@@ -63,9 +63,44 @@ def _compact() -> list[layers.Layer]:
     ]
 
 
-def _convolution(filters: int, strides: int = 1, padding: str = "same") -> list[layers.Layer]:
+def _convolution(
+    filters: int,
+    strides: int = 1,
+    padding: str = "same",
+    size: tuple[int, int] = (3, 3),
+    dilation: tuple[int, int] = (1, 1),
+) -> list[layers.Layer]:
     return [
-        layers.Conv2D(filters, 3, strides=strides, padding=padding, use_bias=False),
+        layers.Conv2D(filters, size, strides=strides, padding=padding, dilation_rate=dilation, use_bias=False),
         layers.BatchNormalization(momentum=0.9),
         layers.ReLU(),
     ]
+
+
+def build_row_network(width: int | None = None) -> keras.Model:
+    """Build the untrained network for rows: uint8 (n, STRIP_HEIGHT, width, 1) -> float32 (n, width / 2, SYMBOLS).
+
+    Convolutions halve the height four times, and the width once; then columns look at ever farther neighbours (dilated
+    convolutions, Yu and Koltun, 2016), up to some 48 pixels away, each time adding to what they knew (He et al., 2016).
+    """
+    strip = keras.Input((STRIP_HEIGHT, width, 1), dtype="uint8", name="strip")
+    x = layers.Rescaling(1 / 255, name="scaling")(strip)
+    for step in (
+        *_convolution(16),
+        *_convolution(32, strides=2),
+        *_convolution(48),
+        layers.MaxPooling2D((2, 1)),
+        *_convolution(64),
+        *_convolution(64),
+        layers.MaxPooling2D((3, 1)),
+        *_convolution(96),
+        *_convolution(96, size=(3, 1), padding="valid"),
+    ):
+        x = step(x)
+    for reach in (1, 2, 4):
+        further = x
+        for step in (*_convolution(96, size=(1, 5), dilation=(1, reach)), layers.Dropout(0.1)):
+            further = step(further)
+        x = layers.Add()([x, further])
+    x = layers.Reshape((-1, SYMBOLS))(layers.Conv2D(SYMBOLS, 1)(x))
+    return keras.Model(strip, layers.Softmax(name="probabilities")(x), name="rows")

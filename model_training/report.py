@@ -29,7 +29,7 @@ from app.artifact import (
     Thresholds,
     write_atomically,
 )
-from app.contract import LABELS
+from app.contract import LABELS, STRIP_HEIGHT, STRIP_WINDOW
 from app.errors import ArtifactError
 from app.judgement import pair_probability
 from model_training.data import Digits
@@ -221,6 +221,7 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
         *([f"![Doubt]({DOUBT_FILE})"] if metadata.thresholds is not None else []),
         "",
         *_real(evaluation),
+        *_strings(evaluation),
         *_corrections(evaluation),
         *_robustness(evaluation),
         "## The model",
@@ -232,6 +233,7 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
         f"Weights sha256 `{metadata.weights_digest}`. The compiled twin's probabilities differ by at most "
         f"{metadata.twin_difference:.1e} on the test digits.",
         "",
+        *_row_network(metadata),
     ]
     if training:
         packages = ", ".join(f"{name} {version}" for name, version in training.packages.items())
@@ -295,6 +297,18 @@ def _peers(evaluation: Evaluation) -> list[str]:
     ]
 
 
+def _row_network(metadata: Metadata) -> list[str]:
+    rows = metadata.rows
+    if rows is None:
+        return []
+    return [
+        f"Rows in which digits may touch are read by a second network as well: {rows.parameters:,} parameters, "
+        f"{rows.multiply_adds:,} multiply-adds for a window of {STRIP_WINDOW}x{STRIP_HEIGHT} pixels. Weights sha256 "
+        f"`{rows.weights_digest}`; its twin's probabilities differ by at most {rows.twin_difference:.1e}.",
+        "",
+    ]
+
+
 def _real(evaluation: Evaluation) -> list[str]:
     if not evaluation.real:
         return []
@@ -310,6 +324,22 @@ def _real(evaluation: Evaluation) -> list[str]:
         "| set of other things | refused | 95% interval | refused |",
         "|---|---|---|---|",
         *(_row(part.name, part.rejected) for part in evaluation.real if not part.of_digits),
+        "",
+    ]
+
+
+def _strings(evaluation: Evaluation) -> list[str]:
+    if not evaluation.strings:
+        return []
+    return [
+        "## Whole numbers",
+        "",
+        "Strings of two to eight test digits, on five grounds, in many sizes and slants; where they touch, half of the "
+        "neighbours do.",
+        "",
+        "| spacing | strings right | 95% interval | strings | digits right |",
+        "|---|---|---|---|---|",
+        *(f"{_row(part.spacing, part.strings)} {part.digits.share:.2%} |" for part in evaluation.strings),
         "",
     ]
 

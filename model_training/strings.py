@@ -37,18 +37,26 @@ GROUNDS: Final = ("white", "black", "photographed", "ruled", "dotted")
 INK: Final = 60
 """Grey level from which a pixel of the digits is ink."""
 
+NO_DIGIT: Final = 10
+"""The label of what is no digit; a text has a question mark for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class String:
     """A picture of several digits in a row."""
 
     picture: Grey
-    text: str
-    """The digits, from the left."""
+    labels: npt.NDArray[np.uint8]
+    """uint8 (n,): which digits, from the left."""
     touches: bool
     """Whether any two touch."""
     owners: npt.NDArray[np.int8]
     """int8 (height, width): whose ink it is, by the place in the text; -1 where there is none."""
+
+    @property
+    def text(self) -> str:
+        """The digits, from the left."""
+        return "".join("?" if label == NO_DIGIT else str(label) for label in self.labels)
 
 
 def compose(
@@ -57,17 +65,19 @@ def compose(
     random: np.random.Generator,
     spacing: Spacing,
     ground: str | None = None,
+    lengths: tuple[int, int] = LENGTHS,
 ) -> String:
     """Write some digits in a row.
 
     Args:
         digits: uint8 (n, 28, 28), white on black.
-        labels: (n,), which digit each one is.
+        labels: (n,), which digit each one is; NO_DIGIT where it is none.
         random: chooses which digits, how large, how far apart, on which ground.
         spacing: how far apart they are.
         ground: one of GROUNDS; else any.
+        lengths: least and most digits.
     """
-    chosen = random.integers(len(digits), size=int(random.integers(LENGTHS[0], LENGTHS[1] + 1)))
+    chosen = random.integers(len(digits), size=int(random.integers(lengths[0], lengths[1] + 1)))
     scale = random.uniform(0.9, 2.2)
     tiles = [_tile(digits[index], scale * random.uniform(0.9, 1.12)) for index in chosen]
     height = max(len(tile) for tile in tiles)
@@ -97,8 +107,8 @@ def compose(
     ink = np.asarray(cv2.warpAffine(ink, shear, size), np.uint8)
     shifted = cv2.warpAffine((owners + 1).astype(np.uint8), shear, size, flags=cv2.INTER_NEAREST)
     ground = str(random.choice(GROUNDS)) if ground is None else ground
-    text = "".join(str(labels[index]) for index in chosen)
-    return String(_on_ground(ink, height, ground, random), text, touches, shifted.astype(np.int8) - np.int8(1))
+    picture = _on_ground(ink, height, ground, random)
+    return String(picture, labels[chosen].astype(np.uint8), touches, shifted.astype(np.int8) - np.int8(1))
 
 
 def _tile(digit: Grey, scale: float) -> Grey:

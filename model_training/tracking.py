@@ -10,9 +10,10 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
 from app.artifact import Artifact, Evaluation
+from model_training.checkpoints import History
 from model_training.data import Dataset
 from model_training.recipe import Recipe
-from model_training.training import History, logs_folder
+from model_training.training import logs_folder
 
 MLFLOW_VARIABLE: Final = "MLFLOW_TRACKING_URI"
 

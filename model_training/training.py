@@ -3,9 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import math
-import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,22 +10,16 @@ from typing import Any, Final
 import keras
 from keras import ops
 
-from app.artifact import write_atomically
 from model_training.augmentation import one_hot, steps_per_epoch, stream
+from model_training.checkpoints import Checkpoint, History, resume
 from model_training.data import Dataset
 from model_training.network import build_peers, peers_of
 from model_training.recipe import Recipe
 
-History = dict[str, list[float]]
-"""Figures by name, one a finished epoch: loss, accuracy, val_loss, val_accuracy, and seconds it took."""
-
-STATE_FILE: Final = "state.json"
-"""Names the last whole checkpoint; replaced last, so that it never names half a file."""
-
 LOGS_FOLDER: Final = "tensorboard"
 """Folder of the TensorBoard files, inside that of the checkpoints."""
 
-_JIT_COMPILE: Final = False
+JIT_COMPILE: Final = False
 """XLA takes five times as long on a CPU."""
 
 
@@ -58,14 +49,9 @@ def train(recipe: Recipe, dataset: Dataset, checkpoints: Path) -> Trained:
     fingerprint = _fingerprint(recipe, dataset)
     checkpoints.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(recipe.seed)
-    state = _read_state(checkpoints, fingerprint)
     steps = steps_per_epoch(dataset.train, recipe)
-    if state is None:
-        networks = _compiled(build_peers(recipe), recipe, steps)
-        history: History = {}
-    else:
-        networks = keras.models.load_model(checkpoints / state["checkpoint"], safe_mode=True)
-        history = state["history"]
+    resumed = resume(checkpoints, fingerprint)
+    networks, history = resumed if resumed is not None else (_compiled(build_peers(recipe), recipe, steps), {})
     done = len(history.get("loss", []))
     if done < recipe.epochs:
         networks.fit(
@@ -82,8 +68,8 @@ def train(recipe: Recipe, dataset: Dataset, checkpoints: Path) -> Trained:
             validation_batch_size=500,
             shuffle=False,
             callbacks=[
-                _Checkpoint(checkpoints, fingerprint, history),
-                _curves_to(logs_folder(recipe, dataset, checkpoints)),
+                Checkpoint(checkpoints, fingerprint, history),
+                curves_to(logs_folder(recipe, dataset, checkpoints)),
             ],
         )
     return Trained(networks, history)
@@ -94,28 +80,32 @@ def logs_folder(recipe: Recipe, dataset: Dataset, checkpoints: Path) -> Path:
     return checkpoints / LOGS_FOLDER / _fingerprint(recipe, dataset)[:8]
 
 
-def _curves_to(folder: Path) -> keras.callbacks.Callback:
+def curves_to(folder: Path) -> keras.callbacks.Callback:
     """What writes the figures of each epoch for TensorBoard."""
     return keras.callbacks.TensorBoard(folder, write_graph=False)
 
 
 def _compiled(network: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
-    warmup = steps if recipe.cosine else 0
     rate: Any = recipe.learning_rate
     if recipe.cosine:
-        rate = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=recipe.learning_rate / 100,
-            decay_steps=max(1, recipe.epochs * steps - warmup),
-            warmup_target=recipe.learning_rate,
-            warmup_steps=warmup,
-        )
+        rate = warm_cosine(recipe.learning_rate, recipe.epochs * steps, steps)
     network.compile(
         optimizer=keras.optimizers.Adam(rate),
         loss=PeersLoss(recipe.lesson_share, recipe.label_smoothing),
         metrics=[accuracy],
-        jit_compile=_JIT_COMPILE,
+        jit_compile=JIT_COMPILE,
     )
     return network
+
+
+def warm_cosine(peak: float, steps: int, warmup: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """A learning rate that rises for `warmup` of the steps, then falls to zero along a cosine (Loshchilov, 2017)."""
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=peak / 100,
+        decay_steps=max(1, steps - warmup),
+        warmup_target=peak,
+        warmup_steps=warmup,
+    )
 
 
 @keras.saving.register_keras_serializable(package="digits")
@@ -158,47 +148,9 @@ def accuracy(y_true: Any, y_pred: Any) -> Any:
     return ops.mean(ops.cast(right, "float32"), axis=-1)
 
 
-class _Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Keeps the whole training, optimizer included, after every epoch."""
-
-    def __init__(self, folder: Path, fingerprint: str, history: History) -> None:
-        super().__init__()
-        self._folder = folder
-        self._fingerprint = fingerprint
-        self._history = history
-        self._began = time.monotonic()
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        self._began = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        figures = {**(logs or {}), "seconds": round(time.monotonic() - self._began, 1)}
-        for name, value in figures.items():
-            if not math.isfinite(value):
-                raise FloatingPointError(f"{name} is {value} after epoch {epoch + 1}: lower the learning rate.")
-            self._history.setdefault(name, []).append(float(value))
-        checkpoint = f"epoch-{epoch + 1:04d}.keras"
-        partial = self._folder / f"partial-{os.getpid()}.keras"
-        self.model.save(partial)
-        os.replace(partial, self._folder / checkpoint)
-        state = {"fingerprint": self._fingerprint, "checkpoint": checkpoint, "history": self._history}
-        write_atomically(self._folder / STATE_FILE, json.dumps(state, indent=1).encode())
-        for stale in self._folder.glob("*.keras"):
-            if stale.name != checkpoint:
-                stale.unlink()
-
-
 def _fingerprint(recipe: Recipe, dataset: Dataset) -> str:
     """What must be the same for a checkpoint to be taken up."""
     facts = [dataclasses.asdict(recipe), dataset.digest, keras.__version__]
     if dataset.corrections is not None:
         facts.append(dataset.corrections.digest)
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _read_state(checkpoints: Path, fingerprint: str) -> dict[str, Any] | None:
-    try:
-        state: dict[str, Any] = json.loads((checkpoints / STATE_FILE).read_bytes())
-    except FileNotFoundError:
-        return None
-    return state if state["fingerprint"] == fingerprint else None

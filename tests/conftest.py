@@ -1,6 +1,7 @@
 """Fixtures of all tests: real digits, and one tiny model that is saved, compiled and published once a session."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,19 @@ import numpy.typing as npt
 import pytest
 from hypothesis import settings
 
-from app.artifact import METADATA_FILE, MODEL_FILE, TWIN_FILE, Metadata, current_folder, publish
-from app.compilation import compile_model
+from app.artifact import (
+    METADATA_FILE,
+    MODEL_FILE,
+    ROWS_FILE,
+    ROWS_TWIN_FILE,
+    TWIN_FILE,
+    Metadata,
+    current_folder,
+    publish,
+    read_artifact,
+)
+from app.compilation import compile_model, compile_rows
+from app.contract import COLUMNS_SHAPE, STRIP_HEIGHT, STRIP_SHAPE, STRIP_STEP, SYMBOLS
 from app.loading import Model, load_model
 
 if TYPE_CHECKING:
@@ -78,6 +90,40 @@ def tiny_artifact(tiny_keras: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
     publish(root, "tiny", write)
     return root / "tiny"
+
+
+@pytest.fixture(scope="session")
+def rows_keras(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smallest network for rows, saved, with fixed weights: each column sees its own pixels."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    path = tmp_path_factory.mktemp("rows") / "rows.keras"
+    keras.Sequential(
+        [
+            keras.Input(STRIP_SHAPE, dtype="uint8"),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(SYMBOLS, (STRIP_HEIGHT, STRIP_STEP), strides=STRIP_STEP),
+            keras.layers.Reshape(COLUMNS_SHAPE),
+            keras.layers.Softmax(),
+        ]
+    ).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def rows_artifact(tiny_artifact: Path, rows_keras: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model published with the network for rows. Copy it before changing it."""
+    folder = tmp_path_factory.mktemp("artifacts") / "rows"
+    shutil.copytree(tiny_artifact, folder)
+    version = current_folder(folder)
+    metadata = read_artifact(folder).metadata
+    strips = np.random.default_rng(3).integers(0, 256, (2, *STRIP_SHAPE), np.uint8)
+    twin, record = compile_rows(rows_keras, strips, metadata.self_test.pixels())
+    shutil.copyfile(rows_keras, version / ROWS_FILE)
+    (version / ROWS_TWIN_FILE).write_bytes(twin)
+    (version / METADATA_FILE).write_text(metadata.model_copy(update={"rows": record}).model_dump_json())
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -104,9 +104,10 @@ def limited(body: bytes, service: Service) -> bytes:
 
 def _read_rows(body: bytes | JsonBody, service: Service) -> PageReading:
     source = _parsed(body.text, service) if isinstance(body, JsonBody) else body
+    model = service.model
     if isinstance(source, bytes):
-        return read_rows(open_upload(source, service.max_pixels), service.model.classifier)
-    return read_decoded_rows(source, service.model.classifier)
+        return read_rows(open_upload(source, service.max_pixels), model.classifier, model.row_reader)
+    return read_decoded_rows(source, model.classifier, model.row_reader)
 
 
 def prediction_of(reading: Reading, service: Service) -> Prediction:

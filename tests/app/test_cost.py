@@ -16,8 +16,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.application import create_app
-from app.classifier import _Runner
 from app.decoding import WORKING_SIDE
+from app.interpreter import Runner
 from app.settings import Settings
 from tests import pictures
 from tests.app.service import Client, serving
@@ -108,7 +108,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         monkeypatch.setattr(owner, name, counted)
 
     watch(anyio.to_thread, "run_sync", "hand-off")
-    watch(_Runner, "__call__", "inference")
+    watch(Runner, "__call__", "inference")
     # Pillow asks for a decoder once for each picture whose pixels it reads.
     watch(Image, "_getdecoder", "decoding")
     # How NumPy gets a picture's pixels.

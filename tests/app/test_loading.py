@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.artifact import METADATA_FILE, TWIN_FILE, SelfTest, current_folder
-from app.contract import INPUT_SHAPE
+from app.artifact import METADATA_FILE, ROWS_FILE, ROWS_TWIN_FILE, TWIN_FILE, SelfTest, current_folder
+from app.contract import INPUT_SHAPE, STRIP_HEIGHT, SYMBOLS
 from app.errors import ArtifactError
 from app.loading import Model, load_model
 
@@ -45,6 +45,37 @@ class TestForms:
         assert (model.metadata.name, model.evaluation, model.metadata.training) == ("tiny", None, None)
         assert model.metadata.weights_digest == tiny_model.metadata.weights_digest
         assert answer(model) == pytest.approx(answer(tiny_model), abs=1e-5)
+
+
+class TestRows:
+    def test_network_for_rows(self, rows_artifact: Path, tiny_artifact: Path) -> None:
+        """A model with a network for rows brings a reader of rows, one without brings none."""
+        reader = load_model(rows_artifact).row_reader
+        assert reader is not None
+        assert reader.read(np.zeros((STRIP_HEIGHT, 40), np.uint8)).shape == (20, SYMBOLS)
+        assert load_model(tiny_artifact).row_reader is None
+
+    @pytest.mark.parametrize("name", [ROWS_FILE, ROWS_TWIN_FILE])
+    def test_missing_file(self, rows_artifact: Path, tmp_path: Path, name: str) -> None:
+        """Where one of its files is missing or another, the model is refused with the file's name and the remedy."""
+        home = Path(shutil.copytree(rows_artifact, tmp_path / "rows"))
+        path = current_folder(home) / name
+        path.write_bytes(path.read_bytes()[:-1])
+        with pytest.raises(ArtifactError, match=rf"{name} is not the file that was published.*make train"):
+            load_model(home)
+        path.unlink()
+        with pytest.raises(ArtifactError, match=rf"{name} cannot be read.*make train"):
+            load_model(home)
+
+    def test_tampered_answer(self, rows_artifact: Path, tmp_path: Path) -> None:
+        """A network for rows that does not answer as recorded is not served."""
+        home = Path(shutil.copytree(rows_artifact, tmp_path / "rows"))
+        path = current_folder(home) / METADATA_FILE
+        content = json.loads(path.read_text())
+        content["rows"]["self_test"][0] += 0.01
+        path.write_text(json.dumps(content))
+        with pytest.raises(ArtifactError, match="fails its self-test"):
+            load_model(home)
 
 
 class TestRefusals:

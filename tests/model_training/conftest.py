@@ -11,7 +11,7 @@ from app.artifact import EVALUATION_FILE, METADATA_FILE, Thresholds, TrainingFac
 from app.loading import Model
 from model_training.data import Dataset, Digits, load_dataset
 from model_training.evaluation import evaluate
-from model_training.recipe import RECIPES, Recipe
+from model_training.recipe import RECIPES, Recipe, RowRecipe
 
 
 @pytest.fixture(scope="session")
@@ -96,3 +96,18 @@ def real_folder(few_digits: Dataset, measured_model: Model, tmp_path_factory: py
     (folder / "empty" / "3").mkdir(parents=True)
     (folder / "README.md").touch()
     return folder
+
+
+@pytest.fixture(scope="session")
+def row_recipe() -> RowRecipe:
+    """A network for rows, trained for a moment."""
+    return RowRecipe(
+        strips=40,
+        validation_strips=20,
+        epochs=3,
+        batch_pixels=1_000,
+        learning_rate=3e-3,
+        touching_share=0.5,
+        drawn_share=0.2,
+        letter_share=0.2,
+    )

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from app.artifact import LOCK_FILE, Artifact, Thresholds, alone, read_artifact
 from model_training import __main__ as command_line
-from model_training import doubt, publishing, robustness, tracking
+from model_training import doubt, publishing, robustness, string_scores, tracking
 from model_training.comparison import NETWORKS
 from model_training.corruption import CORRUPTIONS
 from model_training.data import Dataset
@@ -27,6 +27,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, quick_recipe: Recipe, few_digits: Dat
     monkeypatch.setattr(doubt, "OTHERS", 10)
     monkeypatch.setattr(robustness, "MOST_DIGITS", 2)
     monkeypatch.setattr(robustness, "STRENGTHS", (0.5,))
+    monkeypatch.setattr(string_scores, "STRINGS", 3)
 
 
 def run(*arguments: str | Path) -> tuple[int, str, str]:

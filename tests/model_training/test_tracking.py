@@ -8,10 +8,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from app.artifact import Artifact, Score, read_artifact
 from model_training import tracking
+from model_training.checkpoints import History
 from model_training.data import Dataset
 from model_training.recipe import Recipe
 from model_training.tracking import TrackingError, check_tracking, final_figures, record
-from model_training.training import LOGS_FOLDER, History, logs_folder, train
+from model_training.training import LOGS_FOLDER, logs_folder, train
 
 HISTORY: History = {"loss": [0.5, 0.25], "accuracy": [0.75, 0.875]}
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
-from model_training import training
+from model_training.checkpoints import STATE_FILE, Checkpoint
 from model_training.data import Dataset
 from model_training.recipe import Recipe
-from model_training.training import LOGS_FOLDER, STATE_FILE, PeersLoss, accuracy, train
+from model_training.training import LOGS_FOLDER, PeersLoss, accuracy, train
 
 FIGURES = {"loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
 
@@ -30,8 +30,8 @@ def killed_after_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
         if epoch == 1:
             raise KilledError
 
-    monkeypatch.setattr(training._Checkpoint, "on_epoch_begin", begin)
-    monkeypatch.setattr(training._Checkpoint, "_began", 0.0, raising=False)
+    monkeypatch.setattr(Checkpoint, "on_epoch_begin", begin)
+    monkeypatch.setattr(Checkpoint, "_began", 0.0, raising=False)
 
 
 def test_training_changes_the_weights_and_records_every_epoch(
