@@ -5,23 +5,17 @@ ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 # Dependencies come before code, so that a change of code reinstalls nothing. The environments hold no pip.
 FROM ${PYTHON_IMAGE} AS dependencies
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-# Only for `strip`; where Debian cannot be reached, the image is 17 MB larger.
-RUN apt-get update && apt-get install --yes --no-install-recommends binutils || echo "No binutils: nothing is stripped."
+# Only for prune.py; where Debian cannot be reached, the image is some 95 MB larger.
+RUN apt-get update && apt-get install --yes --no-install-recommends binutils || echo "No binutils."
 WORKDIR /srv
-COPY requirements.txt ./
-# Taken away is what reading pictures never loads: LiteRT's GPU backend and its compilers for phones' NPUs, the packages'
-# own tests and type stubs, and the symbol tables of three packages (uvloop's are 12 MB). Libraries that auditwheel has
-# put into wheels, in folders *.libs, do not survive stripping. Byte code is made without the files' times, which
-# builders round each in their way: where it seems stale, every process compiles anew at every start.
+COPY requirements.txt deploy/prune.py ./
+# Byte code is made without the files' times, which builders round each in their way: where it seems stale, every process
+# compiles anew at every start.
 RUN python3 -m venv --without-pip /opt/venv \
     && python3 -m pip --python /opt/venv/bin/python install --no-compile --require-hashes --no-deps \
         --only-binary :all: --requirement requirements.txt \
-    && cd /opt/venv/lib/python3*/site-packages \
-    && rm -r ai_edge_litert/libLiteRtWebGpuAccelerator.so ai_edge_litert/aot ai_edge_litert/tools ai_edge_litert/vendors \
-    && find . -depth -type d -name tests -exec rm -r {} + \
-    && find . -name '*.pyi' -delete \
-    && if command -v strip; then find ai_edge_litert httptools uvloop -name '*.so' -exec strip --strip-unneeded {} +; fi \
-    && python3 -m compileall -q --invalidation-mode unchecked-hash .
+    && python3 prune.py /opt/venv \
+    && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
 
 FROM ${PYTHON_IMAGE} AS train-dependencies
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -49,8 +43,10 @@ WORKDIR /srv
 COPY --from=dependencies /opt/venv /opt/venv
 COPY --chmod=755 artifacts/default artifacts/default
 COPY --chmod=755 app app
-# The processes cannot write: what is not compiled now is compiled at every start of each.
-RUN python3 -m compileall -q --invalidation-mode unchecked-hash app
+# The processes cannot write: what is not compiled now is compiled at every start of each. And an image that cannot read a
+# picture, a plot of its own model, is none.
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash app \
+    && /opt/venv/bin/python -m app.cli read artifacts/default/*/*.png
 USER 10001:10001
 EXPOSE 8000
 # http.client, unlike urllib, obeys no proxy variables, which Docker may inject.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import httpx
 import pytest
@@ -19,6 +20,9 @@ from app.settings import PROJECT_FOLDER
 
 PATIENCE = 120.0
 """Seconds that something may take before it counts as hung."""
+
+PYTHON: Final = os.environ.get("SERVICE_PYTHON", sys.executable)
+"""What the service is started with; that of another environment may be named, of an image's for example."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +67,14 @@ def _command_line(pid: int) -> bytes:
 
 
 @contextmanager
-def serve(**settings: object) -> Iterator[Server]:
+def serve(*, python: str = PYTHON, **settings: object) -> Iterator[Server]:
     """Run the service with these settings until the block ends; it must then stop cleanly."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(
-        [sys.executable, "-m", "app.main"],
+        [python, "-m", "app.main"],
         cwd=PROJECT_FOLDER,
         env=environment(**{"DIGITS_PORT": port, "DIGITS_DRAIN": 0} | settings),
         stdout=subprocess.PIPE,

@@ -13,7 +13,7 @@ import pytest
 
 from app.keys import digest_of, new_key
 from app.settings import PROJECT_FOLDER
-from tests.system.conftest import PATIENCE, Server, environment, serve, wait_until, workers_of
+from tests.system.conftest import PATIENCE, PYTHON, Server, environment, serve, wait_until, workers_of
 
 SEVEN = PROJECT_FOLDER / "tests" / "seven.jpg"
 
@@ -34,7 +34,7 @@ def answering(server: Server) -> bool:
 def test_keys_of_a_file_and_the_command_line(tmp_path: Path) -> None:
     """A key that `digits key` made opens the service to `digits read` and `curl`'s likes; nothing else does."""
     made = subprocess.run(
-        [sys.executable, "-m", "app.cli", "key"], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=True
+        [PYTHON, "-m", "app.cli", "key"], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=True
     ).stdout.split()
     key, written = made[1], made[3]
     path = tmp_path / "keys"

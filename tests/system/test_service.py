@@ -24,7 +24,7 @@ from app.classifier import Classifier
 from app.loading import load_model
 from app.settings import PROJECT_FOLDER, Settings
 from tests.pictures import FORMATS, encode
-from tests.system.conftest import PATIENCE, Server, environment, serve, wait_until, workers_of
+from tests.system.conftest import PATIENCE, PYTHON, Server, environment, serve, wait_until, workers_of
 
 PROBLEM = "application/problem+json"
 
@@ -276,7 +276,7 @@ def test_keras_file_without_twin_is_compiled_at_start_up(smoke_artifacts: Path, 
     artifact = read_artifact(smoke_artifacts / "smoke")
     lone = tmp_path / "mine.keras"
     lone.write_bytes(artifact.model_path.read_bytes())
-    with serve(DIGITS_MODEL=lone) as server:
+    with serve(python=sys.executable, DIGITS_MODEL=lone) as server:
         metadata = httpx.get(f"{server.url}/model").json()["metadata"]
     assert metadata["name"] == "mine"
     assert metadata["weights_digest"] == artifact.metadata.weights_digest
@@ -285,7 +285,7 @@ def test_keras_file_without_twin_is_compiled_at_start_up(smoke_artifacts: Path, 
 def start_and_fail(**settings: object) -> tuple[int, str]:
     """Exit status and output of a service that cannot start."""
     result = subprocess.run(
-        [sys.executable, "-m", "app.main"],
+        [PYTHON, "-m", "app.main"],
         cwd=PROJECT_FOLDER,
         env=environment(**settings),
         stdout=subprocess.PIPE,

@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from tests import pictures
 from tests.benchmarks.open_loop import Demand, collect, spawn
 from tests.benchmarks.processes import free_ports
 from tests.benchmarks.servers import ask_by_form
-from tests.system.conftest import PATIENCE, environment, serve, wait_until
+from tests.system.conftest import PATIENCE, PYTHON, environment, serve, wait_until
 
 SMALL: Final = pictures.encode(pictures.seven(28, 28), "PNG")
 REQUEST: Final = ask_by_form("/predict", "file")(SMALL, "image/png")
@@ -94,7 +93,7 @@ def test_signal_during_the_start() -> None:
     A container's first process gets no signal that it does not handle, so the handler comes before all else.
     """
     with subprocess.Popen(
-        [sys.executable, "-X", "importtime", "-m", "app.main"],
+        [PYTHON, "-X", "importtime", "-m", "app.main"],
         cwd=PROJECT_FOLDER,
         env=environment(DIGITS_PORT=0, DIGITS_WORKERS=1, DIGITS_DRAIN=0),
         stdout=subprocess.DEVNULL,
@@ -123,7 +122,7 @@ class Instance:
     def start(self) -> None:
         with self._log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.main"],
+                [PYTHON, "-m", "app.main"],
                 cwd=PROJECT_FOLDER,
                 env=environment(DIGITS_PORT=self._port, DIGITS_WORKERS=1, DIGITS_DRAIN=2),
                 stdout=log,

@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -15,7 +14,7 @@ import httpx
 from app.artifact import METADATA_FILE, TWIN_FILE, Metadata, current_folder, publish
 from app.settings import PROJECT_FOLDER
 from tests.pictures import encode, seven
-from tests.system.conftest import PATIENCE, Server, environment, serve
+from tests.system.conftest import PATIENCE, PYTHON, Server, environment, serve
 
 PROCESSES = 2
 CLIENTS = 4
@@ -111,7 +110,7 @@ def test_no_request_is_lost_while_versions_come_and_go(tmp_path: Path) -> None:
         wait_for(refused)
         assert load.versions_seen(20) == {"third"}
         rollback = subprocess.run(
-            [sys.executable, "-m", "app.cli", "rollback", "--to", "third", home],
+            [PYTHON, "-m", "app.cli", "rollback", "--to", "third", home],
             cwd=PROJECT_FOLDER,
             env=environment(),
             capture_output=True,
