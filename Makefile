@@ -82,8 +82,9 @@ lock: $(DEV_READY) ## resolve the dependencies of pyproject.toml anew
 BENCH := tests/benchmarks/requirements
 LOCK_FLAGS := --quiet --universal --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 
-docker: ## build the image of the service
+docker: ## build the image of the service; shows its size by layer
 	docker build --tag digits .
+	docker history --format 'table {{.Size}}\t{{.CreatedBy}}' digits
 
 docker-train: ## train in a container; the model lands in artifacts/ (RECIPE, MNIST, FORCE)
 	docker build --target train --tag digits-train .
@@ -91,9 +92,10 @@ docker-train: ## train in a container; the model lands in artifacts/ (RECIPE, MN
 		$(if $(MNIST),--volume "$(abspath $(MNIST)):/mnist/$(notdir $(MNIST)):ro") \
 		digits-train train --recipe $(RECIPE) $(if $(MNIST),--mnist /mnist/$(notdir $(MNIST))) $(if $(FORCE),--force)
 
-sbom: $(DEV_READY) ## write build/sbom.json: what the image's Python holds (CycloneDX)
+sbom: $(DEV_READY) ## write build/sbom.json: what the image's Python holds (CycloneDX); shows its size by package
 	$(DEV)/uv venv --quiet --clear --python "$$(command -v $(PYTHON))" build/sbom
 	$(DEV)/uv pip sync --quiet --no-config --require-hashes --python build/sbom requirements.txt
+	$(DEV)/python deploy/prune.py build/sbom
 	$(DEV)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json \
 		build/sbom/bin/python
 

@@ -76,7 +76,11 @@ def take_away(packages: Path) -> None:
 
 def strip(packages: Path) -> None:
     """Take the symbol tables away, which only debuggers read."""
-    _run("strip", "--strip-unneeded", *[file for name in STRIPPED for file in (packages / name).rglob("*.so")])
+    for library in [file for name in STRIPPED for file in (packages / name).rglob("*.so")]:
+        # Never in place: the file may be the very one that an installer keeps for other environments.
+        stripped = library.with_suffix(".stripped")
+        _run("strip", "--strip-unneeded", "-o", stripped, library)
+        stripped.replace(library)
 
 
 def hollow_out(packages: Path) -> None:
@@ -94,6 +98,7 @@ def hollow_out(packages: Path) -> None:
                 script.write_text("".join(f"{version} {{ *; }};\n" for version in versions))
                 options = [f"--version-script={script}"] if versions else []
                 options += [f"--defsym={name}=0" for name in names]
+                library.unlink()
                 _run("ld", "-shared", f"--soname={library.name}", *options, "-o", library, nothing)
 
 
