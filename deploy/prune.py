@@ -31,7 +31,7 @@ UNUSED: Final = {
         "numpy/_core/_simd.*.so",
         "sqlalchemy/testing",
     ),
-    "Pillow's fonts and colour management": ("PIL/_imagingft.*.so", "PIL/_imagingcms.*.so"),
+    "Pillow's fonts": ("PIL/_imagingft.*.so",),
     "databases that keep no corrections": (
         "sqlalchemy/dialects/mssql",
         "sqlalchemy/dialects/mysql",
@@ -53,7 +53,7 @@ HOLLOWED: Final = {
         "libswscale-*",
     ),
     "AVIF: Pillow reads pictures": ("libavif-*",),
-    "OpenBLAS: OpenCV solves what has less than 25 unknowns by itself, the service's have six; NumPy has its own": (
+    "OpenBLAS: OpenCV solves for less than 100 unknowns by itself, the service for six; NumPy has its own": (
         "libopenblas*",
     ),
 }

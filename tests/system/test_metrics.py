@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -221,6 +222,7 @@ def test_log_and_traces(workers: int) -> None:
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     try:
         with serve(
+            python=sys.executable,  # which has the extra `tracing`
             DIGITS_WORKERS=workers,
             DIGITS_ACCESS_LOG="true",
             OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.server_port}",
