@@ -150,7 +150,8 @@ def loaded_files(pictures: Iterable[Path]) -> set[Path]:
 
 def test_nothing_taken_away_is_ever_loaded(pruned: Pruned, tmp_path: Path) -> None:
     """Each rule finds something, and serving loads nothing of it where it is there; but for what OpenCV never calls."""
-    assert pruned.complaints == ""
+    # From Python 3.12 on NumPy has no such package.
+    assert pruned.complaints in {"", "Nothing to prune matches numpy/distutils\n"}
     for name in FORMATS:
         (tmp_path / name).write_bytes(encode(Image.open(SEVEN), name))
     loaded = loaded_files(tmp_path.iterdir())
