@@ -5,7 +5,7 @@ ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 # Dependencies come before code, so that a change of code reinstalls nothing. The environments hold no pip.
 FROM ${PYTHON_IMAGE} AS dependencies
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-# Only for prune.py; where Debian cannot be reached, the image is some 110 MB larger.
+# Only for prune.py; where Debian cannot be reached, the image is some 70 MB larger.
 RUN apt-get update && apt-get install --yes --no-install-recommends binutils || echo "No binutils."
 WORKDIR /srv
 COPY requirements.txt deploy/prune.py ./

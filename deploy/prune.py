@@ -53,9 +53,6 @@ HOLLOWED: Final = {
         "libswscale-*",
     ),
     "AVIF: Pillow reads pictures": ("libavif-*",),
-    "OpenBLAS: OpenCV solves for less than 100 unknowns by itself, the service for six; NumPy has its own": (
-        "libopenblas*",
-    ),
 }
 """Libraries that OpenCV is linked against and does not load without, but never calls here. An empty one of the same
 name takes the place of each: its functions are at address 0, so that a call would end the process at once."""
@@ -147,7 +144,7 @@ def main() -> None:
         hollow_out(packages)
         take_orphans_away(packages)
     else:
-        sys.stderr.write("No binutils of Linux: libraries stay as they are, and the environment some 110 MB larger.\n")
+        sys.stderr.write("No binutils of Linux: libraries stay as they are, and the environment some 70 MB larger.\n")
     after = sizes(packages)
     for name, size in before.most_common(12):
         sys.stdout.write(f"{name:24} {size / 1e6:7.1f} MB {after[name] / 1e6:7.1f} MB left\n")
