@@ -84,6 +84,8 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
         version=__version__,
         lifespan=lifespan,
         telemetry=_TELEMETRY,
+        # A path with a slash too many is another path: where to go would be told by the host name that was asked for.
+        redirect_slashes=False,
     )
     parts = (predict, read, batch, feedback, model, health, metrics, open_inference, tensorflow_serving, page)
     routers = [part.router for part in parts]

@@ -494,7 +494,7 @@ class TestShortcut:
             ("PUT", "/predict", 405),
             ("OPTIONS", "/predict", 405),
             ("post", "/predict", 405),
-            ("POST", "/predict/", 307),
+            ("POST", "/predict/", 404),
             ("POST", "/Predict", 404),
             ("POST", "//predict", 404),
             ("POST", "/", 405),
