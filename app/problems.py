@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from app import errors, metrics
 from app.correlation import response_headers
 from app.documentation import reference
+from app.gate import CALLER
 from app.headers import GUARD
 from app.schemas import PlainError, Problem
 
@@ -150,7 +151,10 @@ def _problem(status: HTTPStatus, code: str, detail: str) -> Problem:
 
 
 def _response(path: str, status: HTTPStatus, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    metrics.problem(code)
+    caller = CALLER.get()
+    if caller is None or not caller.gone:
+        # What is said to a caller that has gone is no answer.
+        metrics.problem(code)
     return _uncounted(path, status, code, detail, headers)
 
 

@@ -31,7 +31,14 @@ from app.headers import GUARD
 from app.problems import count_problem, error_response, problem_response, refusal_response
 
 MAX_HEAD: Final = 64 * 1024
-"""Bytes that may arrive before a request's headers are complete, or between two pieces of its body."""
+"""Bytes of a request's line and headers; and bytes that may arrive, but for those that came with the last of them,
+before they are complete, or between two pieces of a body."""
+
+_LINE: Final = 4
+"""Bytes of a header's line beside its name and value."""
+
+_FIRST_LINE: Final = len("  HTTP/1.1\r\n\r\n")
+"""Bytes of the request's line, and of the empty one behind the headers, beside the method and the target."""
 
 DEADLINE_HEADER: Final = b"x-envoy-expected-rq-timeout-ms"
 """How many milliseconds the caller waits for the answer. Envoy, and what is built on it, tells so by itself."""
@@ -48,8 +55,12 @@ _CALLER_KEY: Final = "caller"
 _TUNNEL: Final = b"CONNECT"
 
 _PROBES: Final = (b"/health/", b"/metrics", b"/v2/health/", b"/v2/models/", b"/v1/models/")
-"""What is asked of these with GET are the probes, and what is as cheap or tells of overload: they are neither refused
-nor made to wait."""
+"""What is asked of these with GET or HEAD are the probes, and what is as cheap or tells of overload: they are neither
+refused nor made to wait."""
+
+_READING: Final = (b"GET", b"HEAD")
+
+_LONG_HEAD: Final = f"The request's headers have more than {MAX_HEAD:,} bytes. Send fewer."
 
 _MILLISECONDS: Final = re.compile(rb"[0-9]{1,9}")
 
@@ -133,15 +144,21 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.send_400_response("This is not an HTTP/1.1 request. Let an HTTP library write it.")
         if self._head > MAX_HEAD and not self.transport.is_closing():
-            self.send_400_response(f"The request's headers have more than {MAX_HEAD:,} bytes. Send fewer.")
+            self.send_400_response(_LONG_HEAD)
 
     def on_headers_complete(self) -> None:
         """Hand the request to the application, unless it is refused or will be parsed again."""
         self._head = 0
-        if self.parser.should_upgrade():
-            return
         if self.transport.is_closing():
             self._refused = True
+            return
+        size = _FIRST_LINE + len(self.parser.get_method()) + len(self.url)
+        if size + sum(len(name) + len(value) + _LINE for name, value in self.headers) > MAX_HEAD:
+            # It came at once; what comes in pieces is counted as it comes.
+            self._refused = True
+            self.send_400_response(_LONG_HEAD)
+            return
+        if self.parser.should_upgrade():
             return
         now = self.loop.time()
         self._gate.idle.pop(self, None)
@@ -151,7 +168,7 @@ class HttpProtocol(HttpToolsProtocol):
                 announced = int(value)
             elif name == DEADLINE_HEADER and _MILLISECONDS.fullmatch(value):
                 timeout = min(timeout, int(value) / 1000)
-        probe = self.parser.get_method() == b"GET" and self.url.startswith(_PROBES)
+        probe = self.parser.get_method() in _READING and self.url.startswith(_PROBES)
         try:
             # A refusal would overtake an answer that is owed; only so many bytes are read ahead.
             if not probe and not self._owed():
@@ -246,7 +263,7 @@ class HttpProtocol(HttpToolsProtocol):
                     await self._gate.turn()
                 caller.check(self.loop.time())
             except DeadlineExceededError as error:
-                metrics.unrouted(metrics.UNANSWERED if caller.gone else HTTPStatus.GATEWAY_TIMEOUT)
+                metrics.unrouted(caller.told if caller.gone else HTTPStatus.GATEWAY_TIMEOUT)
                 await error_response(scope["path"], error, GUARD)(scope, receive, send)
             else:
                 await self._application(scope, receive, send)
@@ -273,14 +290,18 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _cut_off(self, error: DigitsError) -> None:
         """Answer a request that is arriving, if it is its turn, and end the connection."""
-        begun = self._in_body and (self._refused or self.cycle.response_started)
-        if self._owed() or begun:
+        under_way = self._in_body and not self._refused
+        told = metrics.UNANSWERED
+        if self._owed() or (self._in_body and (self._refused or self.cycle.response_started)):
             self.transport.close()
         else:
-            self._write(error_response(self.url.decode("latin-1") if self._in_body else "", error))
-        if self._in_body and not self._refused:
+            response = error_response(self.url.decode("latin-1") if self._in_body else "", error)
+            told = response.status_code
+            # What the application has begun with counts there.
+            self._write(response, count=not under_way)
+        if under_way:
             # The application is not to go on with it.
-            self._caller.leave()
+            self._caller.leave(told)
             self.cycle.disconnected = True
             self.cycle.message_event.set()
             self._refused = True
@@ -320,10 +341,11 @@ class HttpProtocol(HttpToolsProtocol):
                 self.transport.close()
         self._timer = self.loop.call_at(min(max(due, now + 0.001), now + patience), self._look)
 
-    def _write(self, response: Response) -> None:
+    def _write(self, response: Response, *, count: bool = True) -> None:
         """Send a response that no application gave, and end the connection."""
         self.transport.write(_raw(response))
-        metrics.unrouted(response.status_code)
+        if count:
+            metrics.unrouted(response.status_code)
         self.transport.close()
 
     def _parse(self, data: memoryview) -> memoryview:

@@ -101,6 +101,7 @@ LAYERS = [
         "app.headers",
         "app.keys",
         "app.listening",
+        "app.methods",
         "app.metrics_folder",
         "app.protocol_schemas",
         "app.quota",

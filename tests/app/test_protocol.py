@@ -349,6 +349,25 @@ class TestHeads:
         for _ in range(3):
             assert connection.ask(request(headers=headers, body=b"7" * MAX_HEAD * 2))["body"] == "7" * MAX_HEAD * 2
 
+    @pytest.mark.parametrize("size", [1, 1000, MAX_HEAD + 1])
+    @pytest.mark.parametrize("offer", [b"", b"Connection: Upgrade\r\nUpgrade: h2c\r\n"], ids=["plain", "offer"])
+    def test_exactly(self, connection: Connection, size: int, offer: bytes) -> None:
+        """A head may have so many bytes and no more, whether it comes at once, with a body, or in pieces."""
+        line = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n" + offer
+        full = line + b"X: " + b"a" * (MAX_HEAD - len(line) - 7) + b"\r\n\r\n"
+        assert len(full) == MAX_HEAD
+        packets = [full[place : place + 16384] for place in range(0, len(full), 16384)] if size == 1000 else [full]
+        assert connection.ask(*packets[:-1], packets[-1] + b"seven")["body"] == "seven"
+        longer = full.replace(b"X: ", b"XX: ")
+        connection.send(longer + b"seven" if size == 1 else longer)
+        assert f"{MAX_HEAD:,} bytes" in assert_problem(connection)
+
+    def test_at_once(self, connection: Connection) -> None:
+        """Headers of any length that come in one write are counted too, those of later requests as well."""
+        assert connection.ask(request())
+        connection.send(request(headers=f"X: {'a' * 100_000}\r\n") + SECOND)
+        assert f"{MAX_HEAD:,} bytes" in assert_problem(connection)
+
     def test_many_small_chunks(self, connection: Connection) -> None:
         """What frames a body does not count as headers."""
         count = MAX_HEAD // 3
