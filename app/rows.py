@@ -88,6 +88,8 @@ def read_page(grey: Grey, classify: Classify) -> Page:
     if len(pieces) > MOST_PIECES:
         raise _too_much()
     found = [(row, typical_height(piece.box for piece in row)) for row in find_rows(pieces, height)]
+    # Where nothing is as high as the least of digits, there are none.
+    found = [(row, tall) for row, tall in found if tall]
     if sum(piece.box.width / tall for row, tall in found for piece in row) > MOST_LENGTH:
         raise _too_much()
     plans = [plan_row(row, tall) for row, tall in found]
