@@ -22,7 +22,7 @@ from app.uploads import JsonBody, read_body, read_picture, read_pictures
 from app.values import checked, parse_json, picture_bytes, picture_pixels
 from tests import pictures
 from tests.app.service import body_messages, multipart, multipart_type, part, request_scope
-from tests.fuzz.cases import MOST, READ, Read, Target, simply, with_changed_lines, with_changed_values
+from tests.fuzz.cases import MOST, MOST_PIECES, READ, Read, Target, simply, with_changed_lines, with_changed_values
 
 SERVICE: Final = cast(
     Service, SimpleNamespace(max_bytes=MOST, max_pixels=MAX_PIXELS, max_batch=4, max_batch_bytes=MOST)
@@ -43,9 +43,9 @@ def _read_upload(case: bytes, read: Callable[[Request], Any]) -> str:
     for index in range(len(body)):
         if place >= len(body):
             break
-        size = sizes[min(index, len(sizes) - 1)] if sizes else MOST
-        chunks.append(body[place : place + max(1, size)])
-        place += max(1, size)
+        size = max(sizes[min(index, len(sizes) - 1)] if sizes else MOST, len(body) // MOST_PIECES, 1)
+        chunks.append(body[place : place + size])
+        place += size
     messages = body_messages(*chunks)
     if sizes[:1] == b"\0":
         messages[-1] = {"type": "http.disconnect"}

@@ -13,6 +13,9 @@ from typing import Any, Final, cast
 MOST: Final = 20_000
 """Bytes of a case."""
 
+MOST_PIECES: Final = 200
+"""In which a case comes, where it comes in pieces."""
+
 FOUND: Final = Path(__file__).with_name("found")
 """Cases that once found something, in a folder for each target; they are run for ever."""
 

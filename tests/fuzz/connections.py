@@ -28,7 +28,7 @@ from app.settings import Settings
 from tests import pictures
 from tests.app.service import Client, body_messages, multipart, multipart_type, part, request_scope, serving
 from tests.fuzz.bodies import _INFERENCE_SEEDS, _JSON_WORDS, _PICTURE, _UPLOAD_WORDS
-from tests.fuzz.cases import MOST, READ, Read, Target, simply, with_changed_lines
+from tests.fuzz.cases import MOST, MOST_PIECES, READ, Read, Target, simply, with_changed_lines
 
 _CODES: Final = {code for _, code in PROBLEMS.values()} | {"not_found", "method_not_allowed"}
 
@@ -99,7 +99,7 @@ async def _connection(sizes: bytes, data: bytes, config: uvicorn.Config) -> str:
             break
         size = sizes[min(index, len(sizes) - 1)]
         # Few large numbers, many small ones.
-        size = max(1, size if size < 128 else (size - 127) * 160)
+        size = max(size if size < 128 else (size - 127) * 160, len(data) // MOST_PIECES, 1)
         connection.data_received(data[place : place + size])
         place += size
         assert connection._head <= MAX_HEAD + MOST
