@@ -1,5 +1,6 @@
 """Prepared pictures -> probabilities, by LiteRT; every thread has an interpreter of its own."""
 
+import logging
 import threading
 from pathlib import Path
 from typing import Any, Final
@@ -10,12 +11,18 @@ from ai_edge_litert.interpreter import Interpreter
 
 from app.contract import INPUT_SHAPE, LABELS
 from app.errors import ArtifactError
+from app.logs import native_lines
 
 SELF_TEST_TOLERANCE: Final = 1e-4
 """Largest difference of a probability to the recorded one: processors round differently, models differ more."""
 
 _INFERENCE_THREADS: Final = 1
 """A picture takes some 0.1 ms; two threads for one gain nothing."""
+
+_FIRST: Final = iter([True])
+"""For the first classifier of a process."""
+
+_logger = logging.getLogger(__name__)
 
 
 class Classifier:
@@ -29,7 +36,12 @@ class Classifier:
         """
         self._twin = twin
         self._local = threading.local()
-        self._runner()
+        if next(_FIRST, False):
+            # LiteRT tells then, and never again, how it computes.
+            with native_lines(_logger):
+                self._runner()
+        else:
+            self._runner()
 
     def classify(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Softmax probabilities, float32 (n, 10), of prepared pictures, uint8 (n, 28, 28, 1)."""

@@ -27,6 +27,9 @@ _SHAPES: Final = ((SIDE, SIDE), INPUT_SHAPE)
 _PREFIX: Final = "Value error, "
 """What pydantic puts before our own words."""
 
+_WANTED: Final = {"model_type": "Send a JSON object, {...}"}
+"""What to do instead, by pydantic's name of the mistake, where its own words are those of Python."""
+
 _DEEPEST: Final = len(INPUT_SHAPE) + 1
 
 Pixels = npt.NDArray[np.uint8]
@@ -64,7 +67,8 @@ def checked(kind: type[Kind], value: object) -> Kind:
     except ValidationError as error:
         parts = error.errors(include_url=False, include_input=False, include_context=False)
         told = "; ".join(
-            f"{place(*part['loc'])}: {part['msg'].removeprefix(_PREFIX).rstrip('.')}" for part in parts[:3]
+            f"{place(*part['loc'])}: {_WANTED.get(part['type'], part['msg']).removeprefix(_PREFIX).rstrip('.')}"
+            for part in parts[:3]
         )
         raise InvalidRequestError(f"{told}.") from error
 

@@ -65,7 +65,8 @@ class TestJson:
     @pytest.mark.parametrize(
         ("value", "said"),
         [
-            ([], "body: "),
+            ([], "body: Send a JSON object"),
+            (None, "body: Send a JSON object"),
             ({}, "either `image` or `pixels`"),
             ({"image": "", "pixels": []}, "either `image` or `pixels`"),
             ({"image": 7}, "image: "),

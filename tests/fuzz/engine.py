@@ -39,6 +39,7 @@ class _Run:
     def __init__(self, name: str, target: Target) -> None:
         self.name = name
         self._target = target
+        self._seeds = list(target.seeds())
         self._ended: Counter[str] = Counter()
         self._found: set[str] = set()
         self._began = self._reported = time.monotonic()
@@ -47,7 +48,7 @@ class _Run:
         """Run until libFuzzer's options say to stop; it ends the process."""
         corpus = BUILD / "corpus" / self.name
         corpus.mkdir(parents=True, exist_ok=True)
-        for seed in self._target.seeds():
+        for seed in self._seeds:
             (corpus / hashlib.sha1(seed, usedforsecurity=False).hexdigest()).write_bytes(seed)
         words = BUILD / f"{self.name}.words"
         words.write_text("".join(f'"{_escaped(word)}"\n' for word in self._target.words))
@@ -83,8 +84,13 @@ class _Run:
 
     def _changed(self, case: bytes, most: int, seed: int) -> bytes:
         random = Random(seed)  # noqa: S311  # no secrets
-        changed = self._target.change(case, random) if random.random() < CHANGED else case
-        if changed == case:
+        changed = case
+        if random.random() < CHANGED:
+            changed = self._target.change(case, random)
+            if changed == case:
+                # It is none of what it should be.
+                changed = self._target.change(random.choice(self._seeds), random)
+        if changed in {case, *self._seeds}:
             changed = atheris.Mutate(case, most)
         return self._target.repair(changed, random)[:most]
 
