@@ -173,11 +173,11 @@ def _engine(url: str) -> Engine:
     )
 
 
-def _make_private(path: str, *_: object) -> None:
+def _make_private(path: str | None, *_: object) -> None:
     """Make the file before SQLite does, for its user alone; SQLite's further files beside it get the same mode."""
     with suppress(OSError):
         # If it cannot be made, SQLite says why.
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        os.close(os.open(path or "", os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

@@ -233,6 +233,7 @@ TARGETS: Final[dict[str, Target]] = {
         lambda: [b"{}", b'{"image": "%s"}' % _PICTURE, f'{{"pixels": {_ROWS}}}'.encode()],
         simply(_read_json),
         _JSON_WORDS,
+        with_changed_values,
     ),
     "serving": Target(
         lambda: [
