@@ -87,6 +87,9 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
         telemetry=_TELEMETRY,
         # A path with a slash too many is another path: where to go would be told by the host name that was asked for.
         redirect_slashes=False,
+        # Those load their scripts from elsewhere; there is a page of our own.
+        docs_url=None,
+        redoc_url=None,
     )
     parts = (predict, read, batch, feedback, model, health, metrics, open_inference, tensorflow_serving, page)
     routers = [part.router for part in parts]

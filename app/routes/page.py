@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 
 from app.assets import Asset
 from app.headers import POLICY
-from app.pages import ABOUT_PATH, HOME_PATH, STATIC_PATH
+from app.pages import ABOUT_PATH, DOCS_PATH, HOME_PATH, STATIC_PATH
 from app.routes.state import service_of
 
 router = APIRouter(include_in_schema=False)
@@ -35,6 +35,12 @@ async def home(request: Request) -> Response:
 async def about(request: Request) -> Response:
     """What `GET /model` tells, for people."""
     return _answer(request, service_of(request).site.pages[ABOUT_PATH], _ASK_EACH_TIME)
+
+
+@router.get(DOCS_PATH)
+async def docs(request: Request) -> Response:
+    """What `GET /openapi.json` tells, for people."""
+    return _answer(request, service_of(request).site.pages[DOCS_PATH], _ASK_EACH_TIME)
 
 
 @router.get(f"{STATIC_PATH}/{{digest}}/{{name}}")
