@@ -23,6 +23,9 @@ PUNCTUATION_BESIDE: Final = 1000
 
 WHITE: Final = 255
 
+_LONGEST_NAME: Final = 100
+"""Characters of a field's name that are repeated in what is said of it."""
+
 _SHAPES: Final = ((SIDE, SIDE), INPUT_SHAPE)
 _PREFIX: Final = "Value error, "
 """What pydantic puts before our own words."""
@@ -74,8 +77,8 @@ def checked(kind: type[Kind], value: object) -> Kind:
 
 
 def place(*steps: str | int) -> str:
-    """Where in a body something is, for people."""
-    return ".".join(map(str, steps)) or "body"
+    """Where in a body something is, for people; names that the client made up may be long."""
+    return ".".join(str(step)[:_LONGEST_NAME] for step in steps) or "body"
 
 
 def picture_bytes(text: object, where: str) -> bytes:

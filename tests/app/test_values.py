@@ -79,6 +79,12 @@ class TestJson:
         with pytest.raises(InvalidRequestError, match=said):
             checked(PictureInJson, value)
 
+    def test_long_names(self) -> None:
+        """What a client made up is not repeated at length."""
+        with pytest.raises(InvalidRequestError) as refused:
+            checked(PictureInJson, {"x" * 1_000_000: 0})
+        assert len(str(refused.value)) < 200
+
 
 class TestBase64:
     def test_bytes(self) -> None:
