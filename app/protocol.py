@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import httptools
 from fastapi import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from app import metrics
@@ -162,12 +162,18 @@ class HttpProtocol(HttpToolsProtocol):
             return
         now = self.loop.time()
         self._gate.idle.pop(self, None)
-        announced, timeout = 0, self._gate.timeout
+        announced, timeout, hosts = 0, self._gate.timeout, 0
         for name, value in self.headers:
             if name == b"content-length":
                 announced = int(value)
+            elif name == b"host":
+                hosts += 1
             elif name == DEADLINE_HEADER and _MILLISECONDS.fullmatch(value):
                 timeout = min(timeout, int(value) / 1000)
+        if hosts > 1:
+            self._refused = True
+            self.send_400_response("The request names several hosts. Let an HTTP library write it.")
+            return
         probe = self.parser.get_method() in _READING and self.url.startswith(_PROBES)
         try:
             # A refusal would overtake an answer that is owed; only so many bytes are read ahead.
@@ -257,6 +263,15 @@ class HttpProtocol(HttpToolsProtocol):
         caller: Caller = scope["state"][_CALLER_KEY]
         CALLER.set(caller)
         self._serving = caller
+        cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]  # uvicorn's own
+
+        async def send_while_open(message: Message) -> None:
+            if self.transport.is_closing():
+                # The connection broke; uvloop tells so later, and until then cannot bear that anybody writes.
+                caller.leave()
+                cycle.disconnected = True
+            await send(message)
+
         try:
             try:
                 if not caller.probe:
@@ -264,14 +279,14 @@ class HttpProtocol(HttpToolsProtocol):
                 caller.check(self.loop.time())
             except DeadlineExceededError as error:
                 metrics.unrouted(caller.told if caller.gone else HTTPStatus.GATEWAY_TIMEOUT)
-                await error_response(scope["path"], error, GUARD)(scope, receive, send)
+                await error_response(scope["path"], error, GUARD)(scope, receive, send_while_open)
             else:
-                await self._application(scope, receive, send)
+                await self._application(scope, receive, send_while_open)
         except asyncio.CancelledError:
             # The server has waited as long as it does when it ends. What was begun already cannot be taken back.
             with suppress(RuntimeError):
                 stopped = ShuttingDownError("The service was stopped before it came to this request. Send it again.")
-                await error_response(scope["path"], stopped, GUARD)(scope, receive, send)
+                await error_response(scope["path"], stopped, GUARD)(scope, receive, send_while_open)
         finally:
             caller.release()
             self._serving = None

@@ -1,5 +1,6 @@
 """HTTP/1.1 on real sockets: offers to upgrade are declined and answered, and what is no HTTP gets a problem."""
 
+import asyncio
 import json
 import logging
 import socket
@@ -12,7 +13,9 @@ from typing import Any, BinaryIO
 
 import pytest
 import uvicorn
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from app.problems import MEDIA_TYPE
 from app.protocol import MAX_HEAD, HttpProtocol
@@ -389,6 +392,12 @@ SEVEN = b"5\r\nseven\r\n0\r\n\r\n"
 class TestSmuggling:
     """Whoever stands in front must not see other requests in the same bytes: what has two readings has none here."""
 
+    @pytest.mark.parametrize("headers", ["Host: other\r\n", f"{OFFER}host: service\r\n"], ids=["plain", "offer"])
+    def test_hosts(self, connection: Connection, headers: str) -> None:
+        """A request to several hosts, be they the same, is refused."""
+        connection.send(request(headers=headers) + SECOND)
+        assert_problem(connection)
+
     @pytest.mark.parametrize(
         "headers",
         [
@@ -490,3 +499,50 @@ class TestSmuggling:
         """What has one reading is read, and the next request begins behind it."""
         assert connection.ask(request(start, headers) + body)["body"] == "seven"
         assert connection.ask(SECOND)["path"] == "/second"
+
+
+class Broken(asyncio.Transport):
+    """A connection that broke: closed, and deaf to what is written, before anybody is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken = False
+
+    def is_closing(self) -> bool:
+        return self.broken
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert data
+        if self.broken:
+            raise RuntimeError("the handler is closed")
+
+    def close(self) -> None:
+        """It is."""
+
+
+def test_answer_to_a_broken_connection(caplog: pytest.LogCaptureFixture) -> None:
+    """Who breaks a connection just before its answer makes no fault of the service, nor a stack trace in its log."""
+    failures: list[BaseException] = []
+    wire = Broken()
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        wire.broken = True
+        try:
+            await Response(b"seven")(scope, receive, send)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    async def scenario() -> None:
+        config = uvicorn.Config(answer, http=HttpProtocol, ws="none", lifespan="off", log_config=None)
+        config.load()
+        connection = HttpProtocol(config, ServerState(), {})
+        connection.connection_made(wire)
+        connection.data_received(SECOND)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        connection.connection_lost(None)
+
+    asyncio.run(scenario())
+    assert failures == []
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
