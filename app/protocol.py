@@ -152,28 +152,20 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             self._refused = True
             return
-        size = _FIRST_LINE + len(self.parser.get_method()) + len(self.url)
-        if size + sum(len(name) + len(value) + _LINE for name, value in self.headers) > MAX_HEAD:
-            # It came at once; what comes in pieces is counted as it comes.
+        if (complaint := self._complaint()) is not None:
             self._refused = True
-            self.send_400_response(_LONG_HEAD)
+            self.send_400_response(complaint)
             return
         if self.parser.should_upgrade():
             return
         now = self.loop.time()
         self._gate.idle.pop(self, None)
-        announced, timeout, hosts = 0, self._gate.timeout, 0
+        announced, timeout = 0, self._gate.timeout
         for name, value in self.headers:
             if name == b"content-length":
                 announced = int(value)
-            elif name == b"host":
-                hosts += 1
             elif name == DEADLINE_HEADER and _MILLISECONDS.fullmatch(value):
                 timeout = min(timeout, int(value) / 1000)
-        if hosts > 1:
-            self._refused = True
-            self.send_400_response("The request names several hosts. Let an HTTP library write it.")
-            return
         probe = self.parser.get_method() in _READING and self.url.startswith(_PROBES)
         try:
             # A refusal would overtake an answer that is owed; only so many bytes are read ahead.
@@ -190,6 +182,17 @@ class HttpProtocol(HttpToolsProtocol):
         if self._gate.draining:
             # The client takes its next request elsewhere.
             self.cycle.keep_alive = False
+
+    def _complaint(self) -> str | None:
+        """What is wrong with the headers that have arrived, if anything is that the parser lets pass."""
+        size, hosts = _FIRST_LINE + len(self.parser.get_method()) + len(self.url), 0
+        for name, value in self.headers:
+            size += len(name) + len(value) + _LINE
+            hosts += name == b"host"
+        if size > MAX_HEAD:
+            # They came at once; what comes in pieces is counted as it comes.
+            return _LONG_HEAD
+        return "The request names several hosts. Let an HTTP library write it." if hosts > 1 else None
 
     def on_body(self, body: bytes) -> None:
         """Hand a piece of the body to the application, if there is room for it."""

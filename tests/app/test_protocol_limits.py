@@ -334,9 +334,7 @@ class TestSlowClients:
         ],
         ids=["header", "body"],
     )
-    def test_counts_once(
-        self, served: Served, connection: Connection, caplog: pytest.LogCaptureFixture, start: bytes, route: str
-    ) -> None:
+    def test_counts_once(self, served: Served, caplog: pytest.LogCaptureFixture, start: bytes, route: str) -> None:
         """Whether the application had begun with it or not: one request, one problem, at most one line in the log."""
 
         def counts() -> dict[str, float]:
@@ -347,7 +345,7 @@ class TestSlowClients:
             return found
 
         before = counts()
-        with caplog.at_level(logging.INFO, ACCESS):
+        with caplog.at_level(logging.INFO, ACCESS), connected(served.port) as connection:
             connection.send(start)
             assert_problem(connection.answer(), 408, "upload_timeout")
             until(lambda: counts()["digits_requests"] > before.get("digits_requests", 0))
