@@ -269,11 +269,17 @@ class HttpProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]  # uvicorn's own
 
         async def send_while_open(message: Message) -> None:
-            if self.transport.is_closing():
-                # The connection broke; uvloop tells so later, and until then cannot bear that anybody writes.
+            # Where a connection breaks uvloop tells so later, and until then cannot bear that anybody writes.
+            try:
+                if not self.transport.is_closing():
+                    await send(message)
+            except RuntimeError:
+                # It broke while the client had still to take what was sent before.
+                if not self.transport.is_closing():
+                    raise
+            if self.transport.is_closing() and not cycle.response_complete:
                 caller.leave()
                 cycle.disconnected = True
-            await send(message)
 
         try:
             try:

@@ -520,13 +520,14 @@ class Broken(asyncio.Transport):
         """It is."""
 
 
-def test_answer_to_a_broken_connection(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("stalled", [False, True], ids=["at once", "behind what was not taken yet"])
+def test_answer_to_a_broken_connection(caplog: pytest.LogCaptureFixture, *, stalled: bool) -> None:
     """Who breaks a connection just before its answer makes no fault of the service, nor a stack trace in its log."""
     failures: list[BaseException] = []
     wire = Broken()
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        wire.broken = True
+        wire.broken = not stalled
         try:
             await Response(b"seven")(scope, receive, send)
         except BaseException as error:
@@ -538,7 +539,13 @@ def test_answer_to_a_broken_connection(caplog: pytest.LogCaptureFixture) -> None
         config.load()
         connection = HttpProtocol(config, ServerState(), {})
         connection.connection_made(wire)
+        if stalled:
+            connection.pause_writing()
         connection.data_received(SECOND)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        wire.broken = True
+        connection.resume_writing()
         for _ in range(5):
             await asyncio.sleep(0)
         connection.connection_lost(None)
