@@ -86,6 +86,8 @@ class HttpProtocol(HttpToolsProtocol):
     """Whether the request that is arriving was refused."""
     _stuck = 0
     """How many looks in a row found that the client does not read."""
+    _malformed: str | None = None
+    """What will be said of bytes that are no request, once the answers are complete that are owed before."""
     _serving: Caller | None = None
     """Whose request the application works at."""
 
@@ -132,6 +134,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
+        if self._malformed is not None:
+            return
         self._unset_keepalive_if_required()
         if self._began is None:
             self._began = self.loop.time()
@@ -149,7 +153,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hand the request to the application, unless it is refused or will be parsed again."""
         self._head = 0
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._malformed is not None:
             self._refused = True
             return
         if (complaint := self._complaint()) is not None:
@@ -240,6 +244,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request."""
         super().on_response_complete()
+        if self._malformed is not None and not self.transport.is_closing():
+            self.send_400_response(self._malformed)
         if not self._in_body and self.cycle.response_complete and not self.transport.is_closing():
             self._gate.idle[self] = None
 
@@ -258,8 +264,10 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no request with a problem, and end the connection."""
-        self._write(problem_response(HTTPStatus.BAD_REQUEST, "malformed_request", msg, {"Connection": "close"}))
+        """Answer what is no request with a problem, when it is its turn, and end the connection."""
+        self._malformed = msg
+        if not self._owed():
+            self._write(problem_response(HTTPStatus.BAD_REQUEST, "malformed_request", msg, {"Connection": "close"}))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the application answer, unless that has become pointless."""

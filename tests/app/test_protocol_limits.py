@@ -235,6 +235,21 @@ class TestQueue:
         served.may_answer.set()
         assert [connection.answer().status for _ in range(2)] == [200, 200]
 
+    @pytest.mark.parametrize(
+        "malformed",
+        [b"nonsense\r\n\r\n", request(headers="Host: b\r\n"), request(headers="Host: b\r\n", body=b"seven")],
+        ids=["nonsense", "two hosts", "two hosts and a body"],
+    )
+    def test_no_complaint_overtakes_an_answer(self, served: Served, connection: Connection, malformed: bytes) -> None:
+        """What follows a request and is none is answered after it; what comes behind that is not looked at."""
+        connection.send(post("/wait") + get("/b") + malformed + get("/c"), get("/d"))
+        until(lambda: served.asked == ["/wait"])
+        served.may_answer.set()
+        assert [connection.answer().status for _ in range(2)] == [200, 200]
+        assert_problem(connection.answer(), 400, "malformed_request")
+        assert connection.ended()
+        assert served.asked == ["/wait", "/b"]
+
     def test_late_body(self, served: Served, connection: Connection) -> None:
         """A request that was let in and whose body completes when the queue is full is refused then."""
         whole = post()
