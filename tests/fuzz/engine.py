@@ -21,8 +21,14 @@ import atheris
 import cv2  # noqa: F401
 import fastapi  # noqa: F401
 import numpy as np  # noqa: F401
+from atheris.import_hook import HookManager
 
-with atheris.instrument_imports(include=["app", "PIL", "python_multipart"]):
+_WATCHED: Final = {"app", "PIL", "python_multipart"}
+
+_OF_ARRAYS: Final = {"drawing", "pixels", "rows"}
+"""Targets in which arrays are compared: Atheris, which looks at all that is, keeps two megabytes of each case."""
+
+with HookManager(_WATCHED, set(), enable_loader_override=True, trace_dataflow=_OF_ARRAYS.isdisjoint(sys.argv[1:2])):
     from tests.fuzz.cases import BUILD, CHANGED, MOST, Target
     from tests.fuzz.targets import TARGETS
 
