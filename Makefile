@@ -45,8 +45,10 @@ compile: $(DEV_READY) ## publish a saved Keras model of your own with its compil
 test: $(DEV_READY) ## run the tests
 	$(DEV)/python -m pytest $(ARGS)
 
-fuzz: $(DEV_READY) ## feed broken pictures, bodies and requests to everything that reads them (FUZZ_SECONDS=3600, ONLY="png http")
-	$(DEV)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(if $(ONLY),--only $(ONLY))
+fuzz: $(DEV_READY) ## feed broken pictures, bodies and requests to everything that reads them; Linux on x86 only (FUZZ_SECONDS=3600, ONLY="png http")
+	$(DEV)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: --upgrade \
+		--target build/fuzz/atheris --requirement tests/fuzz/requirements.txt
+	PYTHONPATH=build/fuzz/atheris $(DEV)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(if $(ONLY),--only $(ONLY))
 
 bench: $(DEV_READY) $(SERVE_READY) ## compare with other ways to serve the model; takes a quarter of an hour (QUICK=1, ONLY=litserve,ceiling)
 	$(DEV)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
@@ -75,6 +77,7 @@ lock: $(DEV_READY) ## resolve the dependencies of pyproject.toml anew
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra feedback -o requirements.txt
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --extra feedback -o requirements-train.txt
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --extra tracking --extra tracing --extra feedback --extra client --group dev -o requirements-dev.txt
+	$(DEV)/uv pip compile tests/fuzz/requirements.in $(LOCK_FLAGS) --python-version 3.11 -o tests/fuzz/requirements.txt
 	for lock in $(BENCH)/*.in; do \
 		[ $$lock = $(BENCH)/common.in ] || \
 			$(DEV)/uv pip compile $$lock $(LOCK_FLAGS) --python-version 3.11 -o $${lock%.in}.txt || exit 1; \

@@ -18,6 +18,7 @@ from app.feedback.intake import taking_corrections
 from app.gate import GATE_KEY, Gate
 from app.inputs import Inputs
 from app.loading import Model, load_model
+from app.methods import HeadAsGet
 from app.pages import build_site
 from app.requests import InferRequest, PictureInJson, ServingRequest
 from app.routes import batch, feedback, health, metrics, model, open_inference, page, predict, read, tensorflow_serving
@@ -84,6 +85,11 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
         version=__version__,
         lifespan=lifespan,
         telemetry=_TELEMETRY,
+        # A path with a slash too many is another path: where to go would be told by the host name that was asked for.
+        redirect_slashes=False,
+        # Those load their scripts from elsewhere; there is a page of our own.
+        docs_url=None,
+        redoc_url=None,
     )
     parts = (predict, read, batch, feedback, model, health, metrics, open_inference, tensorflow_serving, page)
     routers = [part.router for part in parts]
@@ -100,6 +106,7 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
     doors.install(application, settings, routes)
     # The documentation's routes are the application's own.
     paths = frozenset(route.path for route in (*application.routes, *routes) if isinstance(route, Route))
+    application.add_middleware(HeadAsGet)
     application.add_middleware(Watch, paths, log=settings.access_log)
     application.add_middleware(PlainStartupFailure)
     return application

@@ -1,11 +1,14 @@
-"""SIGTERM -> a process that says it is not ready, takes what still comes for a while, and then ends."""
+"""SIGTERM, or no parent any more -> a process that says it is not ready, answers for a while, and then ends."""
 
 import asyncio
 import faulthandler
+import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -49,7 +52,20 @@ def draining(gate: "Gate", seconds: float) -> Iterator[None]:
         loop.call_soon_threadsafe(loop.call_later, seconds, end)
 
     signal.signal(signal.SIGTERM, begin)
+    _end_with(multiprocessing.parent_process())
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, servers)
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess | None) -> None:
+    """Send this process SIGTERM when the one that started it has ended; a process that a person started has none."""
+    if parent is None:
+        return
+
+    def run() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=run, name="parent", daemon=True).start()

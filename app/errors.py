@@ -53,7 +53,7 @@ class MalformedUploadError(UploadError):
 
 
 class UnsupportedUploadError(UploadError):
-    """The request's content type is neither multipart/form-data nor that of a picture."""
+    """The request's content type is neither multipart/form-data nor that of a picture, or its body is compressed."""
 
 
 class TooManyPicturesError(UploadError):

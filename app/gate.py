@@ -16,7 +16,7 @@ from typing import Final, Protocol
 import anyio
 
 from app.errors import DeadlineExceededError, OverloadedError
-from app.metrics import QUEUE_DEPTH
+from app.metrics import QUEUE_DEPTH, UNANSWERED
 
 GATE_KEY: Final = "gate"
 """Where in the lifespan's state the gate lies."""
@@ -168,7 +168,7 @@ class Gate:
 class Caller:
     """Who waits for the answer to one request."""
 
-    __slots__ = ("_arrived", "_gate", "_held", "_scope", "deadline", "gone", "probe", "since")
+    __slots__ = ("_arrived", "_gate", "_held", "_scope", "deadline", "gone", "probe", "since", "told")
 
     def __init__(self, gate: Gate, deadline: float, *, probe: bool = False) -> None:
         """Note a request whose headers have arrived; `deadline` is in the event loop's time."""
@@ -179,6 +179,8 @@ class Caller:
         """Whether it is neither refused nor made to wait."""
         self.gone = False
         """Whether nobody waits any more."""
+        self.told = UNANSWERED
+        """If so: the status that the caller was told by others than the application, or that it left before one."""
         self._gate = gate
         self._arrived = False
         self._held = 0
@@ -210,9 +212,10 @@ class Caller:
             if not self.probe:
                 QUEUE_DEPTH.dec()
 
-    def leave(self) -> None:
-        """Note that nobody waits for the answer: what has not begun will not."""
-        self.gone = True
+    def leave(self, told: int = UNANSWERED) -> None:
+        """Note that nobody waits for the answer, since it left or was told this: what has not begun will not."""
+        if not self.gone:
+            self.gone, self.told = True, told
         if self._scope is not None:
             self._scope.cancel()
 

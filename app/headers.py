@@ -20,9 +20,6 @@ GUARD: Final = {
 DATA_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 """For what is no page: should a browser ever show it as one, it loads and runs nothing."""
 
-DOCUMENTATION_POLICY: Final = "frame-ancestors 'none'; object-src 'none'; base-uri 'none'"
-"""For HTML that brings no policy of its own: FastAPI's pages, whose scripts come from elsewhere."""
-
 _POLICY_NAME: Final = POLICY.lower().encode()
 
 
@@ -56,7 +53,4 @@ class GuardHeaders:
 
 
 def _missing_policy(headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-    if _POLICY_NAME in headers:
-        return []
-    is_page = headers.get(b"content-type", b"").startswith(b"text/html")
-    return [(_POLICY_NAME, (DOCUMENTATION_POLICY if is_page else DATA_POLICY).encode())]
+    return [] if _POLICY_NAME in headers else [(_POLICY_NAME, DATA_POLICY.encode())]

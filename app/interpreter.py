@@ -1,5 +1,6 @@
 """Compiled models, run by LiteRT: every thread has an interpreter of its own."""
 
+import logging
 import threading
 from pathlib import Path
 from typing import Any, Final
@@ -9,9 +10,15 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 from app.errors import ArtifactError
+from app.logs import native_lines
 
 _INFERENCE_THREADS: Final = 1
 """A picture takes some 0.1 ms; two threads for one gain nothing."""
+
+_FIRST: Final = iter([True])
+"""For the first model of a process."""
+
+_logger = logging.getLogger(__name__)
 
 Shape = tuple[int, ...]
 
@@ -33,7 +40,12 @@ class Twin:
         self._source = source
         self._shapes = (taken, given)
         self._local = threading.local()
-        self.runner()
+        if next(_FIRST, False):
+            # LiteRT tells then, and never again, how it computes.
+            with native_lines(_logger):
+                self.runner()
+        else:
+            self.runner()
 
     def runner(self) -> "Runner":
         """This thread's."""

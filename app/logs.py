@@ -1,13 +1,19 @@
 """How the log is written: as text for a terminal, or as one JSON object a line; always with the request's id."""
 
 import logging
+import os
 import textwrap
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 from app.correlation import CURRENT
 
 LogFormat = Literal["json", "text"]
+
+_STANDARD_ERROR: Final = 2
+"""Its number, for those who know nothing of Python's."""
 
 ACCESS: Final = "app.access"
 """The logger with a line for each request."""
@@ -74,6 +80,33 @@ class Escaped(logging.Filter):
             lines = "".join(traceback.format_exception(*record.exc_info)).rstrip().split("\n")
             record.exc_text = textwrap.indent("\n".join(map(_printable, lines)), "    ")
         return True
+
+
+@contextmanager
+def native_lines(logger: logging.Logger) -> Iterator[None]:
+    """Let what libraries that are not Python write to standard error in this block become lines of the log.
+
+    All that this process writes there meanwhile does: it is for the time before it serves.
+    """
+    try:
+        kept = os.dup(_STANDARD_ERROR)
+    except OSError:
+        # It is closed.
+        yield
+        return
+    reader, writer = os.pipe()
+    # A library must not wait because nobody reads; what does not fit is lost.
+    os.set_blocking(writer, False)
+    os.dup2(writer, _STANDARD_ERROR)
+    os.close(writer)
+    try:
+        yield
+    finally:
+        os.dup2(kept, _STANDARD_ERROR)
+        os.close(kept)
+        with os.fdopen(reader, "rb") as written:
+            for line in written.read().decode(errors="replace").splitlines():
+                logger.info("%s", _printable(line))
 
 
 def _printable(line: str) -> str:

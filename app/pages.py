@@ -1,5 +1,6 @@
 """The pages for people: all that is served to a browser, put together when a version of the model is taken up."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Final
 from app.about import Plot, about_sections
 from app.artifact import Evaluation, Metadata
 from app.assets import Asset, asset, digest_of, read_folder
+from app.reference import reference_sections
 
 STATIC_FOLDER: Final = Path(__file__).parent / "static"
 
 HOME_PATH: Final = "/"
 ABOUT_PATH: Final = "/about-the-model"
+DOCS_PATH: Final = "/docs"
 STATIC_PATH: Final = "/static"
 
 _PRIVACY: Final = "Pictures are read in memory and never kept."
@@ -22,7 +25,10 @@ _PRIVACY_WITH_FEEDBACK: Final = (
     "saw kept with it, for {days} days."
 )
 
-_PAGES: Final = {HOME_PATH: "index.html", ABOUT_PATH: "about.html"}
+_PAGES: Final = {HOME_PATH: "index.html", ABOUT_PATH: "about.html", DOCS_PATH: "docs.html"}
+
+INTERFACE: Final = Path(__file__).with_name("openapi.json")
+"""The document of the interface; a test proves that it is the application's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ def build_site(
         **about_sections(
             metadata, evaluation, {name: Plot(f"static/{drawn}/{name}", *_size(plot)) for name, plot in plots.items()}
         ),
+        **reference_sections(json.loads(INTERFACE.read_bytes())),
     }
     return Site(
         pages={

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from app import errors, metrics
 from app.correlation import response_headers
 from app.documentation import reference
+from app.gate import CALLER
 from app.headers import GUARD
 from app.schemas import PlainError, Problem
 
@@ -150,7 +151,10 @@ def _problem(status: HTTPStatus, code: str, detail: str) -> Problem:
 
 
 def _response(path: str, status: HTTPStatus, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    metrics.problem(code)
+    caller = CALLER.get()
+    if caller is None or not caller.gone:
+        # What is said to a caller that has gone is no answer.
+        metrics.problem(code)
     return _uncounted(path, status, code, detail, headers)
 
 
@@ -178,7 +182,7 @@ def _as_problem(status: HTTPStatus, code: str, detail: str, headers: dict[str, s
 
 async def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.DigitsError)
-    return error_response(request.url.path, error)
+    return error_response(request.scope["path"], error)
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
@@ -186,7 +190,7 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     detail = "; ".join(
         f"{'.'.join(map(str, part['loc']))}: {_WANTED.get(part['type'], part['msg'])}" for part in error.errors()
     )
-    return _response(request.url.path, *_INVALID_REQUEST, detail)
+    return _response(request.scope["path"], *_INVALID_REQUEST, detail)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -194,7 +198,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code)
     code = status.name.lower()
     detail = f"{error.detail}. The routes are listed at /docs."
-    return _response(request.url.path, status, code, detail, dict(error.headers or {}))
+    return _response(request.scope["path"], status, code, detail, dict(error.headers or {}))
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
@@ -204,4 +208,4 @@ async def _unexpected_error(request: Request, error: Exception) -> Response:
     detail = "The service failed to answer; the fault is its own and has been logged."
     # It is answered outside of everything that would add the headers.
     headers = GUARD | response_headers()
-    return _response(request.url.path, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail, headers)
+    return _response(request.scope["path"], HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail, headers)

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import httptools
 from fastapi import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from app import metrics
@@ -31,7 +31,14 @@ from app.headers import GUARD
 from app.problems import count_problem, error_response, problem_response, refusal_response
 
 MAX_HEAD: Final = 64 * 1024
-"""Bytes that may arrive before a request's headers are complete, or between two pieces of its body."""
+"""Bytes of a request's line and headers; and bytes that may arrive, but for those that came with the last of them,
+before they are complete, or between two pieces of a body."""
+
+_LINE: Final = 4
+"""Bytes of a header's line beside its name and value."""
+
+_FIRST_LINE: Final = len("  HTTP/1.1\r\n\r\n")
+"""Bytes of the request's line, and of the empty one behind the headers, beside the method and the target."""
 
 DEADLINE_HEADER: Final = b"x-envoy-expected-rq-timeout-ms"
 """How many milliseconds the caller waits for the answer. Envoy, and what is built on it, tells so by itself."""
@@ -48,8 +55,12 @@ _CALLER_KEY: Final = "caller"
 _TUNNEL: Final = b"CONNECT"
 
 _PROBES: Final = (b"/health/", b"/metrics", b"/v2/health/", b"/v2/models/", b"/v1/models/")
-"""What is asked of these with GET are the probes, and what is as cheap or tells of overload: they are neither refused
-nor made to wait."""
+"""What is asked of these with GET or HEAD are the probes, and what is as cheap or tells of overload: they are neither
+refused nor made to wait."""
+
+_READING: Final = (b"GET", b"HEAD")
+
+_LONG_HEAD: Final = f"The request's headers have more than {MAX_HEAD:,} bytes. Send fewer."
 
 _MILLISECONDS: Final = re.compile(rb"[0-9]{1,9}")
 
@@ -75,6 +86,8 @@ class HttpProtocol(HttpToolsProtocol):
     """Whether the request that is arriving was refused."""
     _stuck = 0
     """How many looks in a row found that the client does not read."""
+    _malformed: str | None = None
+    """What will be said of bytes that are no request, once the answers are complete that are owed before."""
     _serving: Caller | None = None
     """Whose request the application works at."""
 
@@ -121,6 +134,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
+        if self._malformed is not None:
+            return
         self._unset_keepalive_if_required()
         if self._began is None:
             self._began = self.loop.time()
@@ -133,15 +148,19 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.send_400_response("This is not an HTTP/1.1 request. Let an HTTP library write it.")
         if self._head > MAX_HEAD and not self.transport.is_closing():
-            self.send_400_response(f"The request's headers have more than {MAX_HEAD:,} bytes. Send fewer.")
+            self.send_400_response(_LONG_HEAD)
 
     def on_headers_complete(self) -> None:
         """Hand the request to the application, unless it is refused or will be parsed again."""
         self._head = 0
-        if self.parser.should_upgrade():
-            return
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._malformed is not None:
             self._refused = True
+            return
+        if (complaint := self._complaint()) is not None:
+            self._refused = True
+            self.send_400_response(complaint)
+            return
+        if self.parser.should_upgrade():
             return
         now = self.loop.time()
         self._gate.idle.pop(self, None)
@@ -151,7 +170,7 @@ class HttpProtocol(HttpToolsProtocol):
                 announced = int(value)
             elif name == DEADLINE_HEADER and _MILLISECONDS.fullmatch(value):
                 timeout = min(timeout, int(value) / 1000)
-        probe = self.parser.get_method() == b"GET" and self.url.startswith(_PROBES)
+        probe = self.parser.get_method() in _READING and self.url.startswith(_PROBES)
         try:
             # A refusal would overtake an answer that is owed; only so many bytes are read ahead.
             if not probe and not self._owed():
@@ -167,6 +186,17 @@ class HttpProtocol(HttpToolsProtocol):
         if self._gate.draining:
             # The client takes its next request elsewhere.
             self.cycle.keep_alive = False
+
+    def _complaint(self) -> str | None:
+        """What is wrong with the headers that have arrived, if anything is that the parser lets pass."""
+        size, hosts = _FIRST_LINE + len(self.parser.get_method()) + len(self.url), 0
+        for name, value in self.headers:
+            size += len(name) + len(value) + _LINE
+            hosts += name == b"host"
+        if size > MAX_HEAD:
+            # They came at once; what comes in pieces is counted as it comes.
+            return _LONG_HEAD
+        return "The request names several hosts. Let an HTTP library write it." if hosts > 1 else None
 
     def on_body(self, body: bytes) -> None:
         """Hand a piece of the body to the application, if there is room for it."""
@@ -214,6 +244,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request."""
         super().on_response_complete()
+        if self._malformed is not None and not self.transport.is_closing():
+            self.send_400_response(self._malformed)
         if not self._in_body and self.cycle.response_complete and not self.transport.is_closing():
             self._gate.idle[self] = None
 
@@ -232,29 +264,46 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no request with a problem, and end the connection."""
-        self._write(problem_response(HTTPStatus.BAD_REQUEST, "malformed_request", msg, {"Connection": "close"}))
+        """Answer what is no request with a problem, when it is its turn, and end the connection."""
+        self._malformed = msg
+        if not self._owed():
+            self._write(problem_response(HTTPStatus.BAD_REQUEST, "malformed_request", msg, {"Connection": "close"}))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the application answer, unless that has become pointless."""
         caller: Caller = scope["state"][_CALLER_KEY]
         CALLER.set(caller)
         self._serving = caller
+        cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]  # uvicorn's own
+
+        async def send_while_open(message: Message) -> None:
+            # Where a connection breaks uvloop tells so later, and until then cannot bear that anybody writes.
+            try:
+                if not self.transport.is_closing():
+                    await send(message)
+            except RuntimeError:
+                # It broke while the client had still to take what was sent before.
+                if not self.transport.is_closing():
+                    raise
+            if self.transport.is_closing() and not cycle.response_complete:
+                caller.leave()
+                cycle.disconnected = True
+
         try:
             try:
                 if not caller.probe:
                     await self._gate.turn()
                 caller.check(self.loop.time())
             except DeadlineExceededError as error:
-                metrics.unrouted(metrics.UNANSWERED if caller.gone else HTTPStatus.GATEWAY_TIMEOUT)
-                await error_response(scope["path"], error, GUARD)(scope, receive, send)
+                metrics.unrouted(caller.told if caller.gone else HTTPStatus.GATEWAY_TIMEOUT)
+                await error_response(scope["path"], error, GUARD)(scope, receive, send_while_open)
             else:
-                await self._application(scope, receive, send)
+                await self._application(scope, receive, send_while_open)
         except asyncio.CancelledError:
             # The server has waited as long as it does when it ends. What was begun already cannot be taken back.
             with suppress(RuntimeError):
                 stopped = ShuttingDownError("The service was stopped before it came to this request. Send it again.")
-                await error_response(scope["path"], stopped, GUARD)(scope, receive, send)
+                await error_response(scope["path"], stopped, GUARD)(scope, receive, send_while_open)
         finally:
             caller.release()
             self._serving = None
@@ -273,14 +322,18 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _cut_off(self, error: DigitsError) -> None:
         """Answer a request that is arriving, if it is its turn, and end the connection."""
-        begun = self._in_body and (self._refused or self.cycle.response_started)
-        if self._owed() or begun:
+        under_way = self._in_body and not self._refused
+        told = metrics.UNANSWERED
+        if self._owed() or (self._in_body and (self._refused or self.cycle.response_started)):
             self.transport.close()
         else:
-            self._write(error_response(self.url.decode("latin-1") if self._in_body else "", error))
-        if self._in_body and not self._refused:
+            response = error_response(self.url.decode("latin-1") if self._in_body else "", error)
+            told = response.status_code
+            # What the application has begun with counts there.
+            self._write(response, count=not under_way)
+        if under_way:
             # The application is not to go on with it.
-            self._caller.leave()
+            self._caller.leave(told)
             self.cycle.disconnected = True
             self.cycle.message_event.set()
             self._refused = True
@@ -320,10 +373,11 @@ class HttpProtocol(HttpToolsProtocol):
                 self.transport.close()
         self._timer = self.loop.call_at(min(max(due, now + 0.001), now + patience), self._look)
 
-    def _write(self, response: Response) -> None:
+    def _write(self, response: Response, *, count: bool = True) -> None:
         """Send a response that no application gave, and end the connection."""
         self.transport.write(_raw(response))
-        metrics.unrouted(response.status_code)
+        if count:
+            metrics.unrouted(response.status_code)
         self.transport.close()
 
     def _parse(self, data: memoryview) -> memoryview:

@@ -34,6 +34,9 @@ BINARY_TYPE: Final = "application/octet-stream"
 
 JSON_TYPE: Final = "application/json"
 
+_PLAIN: Final = "identity"
+"""The only content coding that is taken: pictures are compressed already, and what unpacks may be a bomb."""
+
 _LONGEST_LENGTH: Final = 18
 """Digits of a Content-Length that is worth reading as a number."""
 
@@ -56,7 +59,8 @@ async def read_picture(request: Request, max_bytes: int) -> bytes | JsonBody:
 
     Raises:
         TooManyBytesError: the picture is larger, whether the request announces it or not.
-        UnsupportedUploadError: the content type is neither multipart/form-data nor JSON nor a picture's.
+        UnsupportedUploadError: the content type is neither multipart/form-data nor JSON nor a picture's, or the body is
+            compressed.
         MalformedUploadError: the multipart body is not well formed, or the client left.
         MissingPictureError: there is no field `file`, or it is empty.
     """
@@ -97,7 +101,7 @@ async def read_pictures(
     Raises:
         TooManyBytesError: they are larger together, whether the request announces it or not.
         TooManyPicturesError: there are more of them.
-        UnsupportedUploadError: the content type is not multipart/form-data.
+        UnsupportedUploadError: the content type is not multipart/form-data, or the body is compressed.
         MalformedUploadError: the multipart body is not well formed, or the client left.
         MissingPictureError: there is no field `file`.
     """
@@ -119,6 +123,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
     Raises:
         TooManyBytesError: it is larger, whether the request announces it or not.
+        UnsupportedUploadError: it is compressed.
         MalformedUploadError: the client left.
     """
     return b"".join([chunk async for chunk in _counted(request, max_bytes, what="request")])
@@ -136,6 +141,10 @@ def too_many_pictures(limit: int) -> TooManyPicturesError:
 
 async def _counted(request: Request, max_bytes: int, overhead: int = 0, what: str = "picture") -> AsyncIterator[bytes]:
     limit = max_bytes + overhead
+    if request.headers.get("content-encoding", _PLAIN).lower() != _PLAIN:
+        raise UnsupportedUploadError(
+            "The body is compressed (Content-Encoding). Send it as it is, without that header."
+        )
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and (len(announced) > _LONGEST_LENGTH or int(announced) > limit):
         raise too_many_bytes(max_bytes, what)

@@ -23,9 +23,15 @@ PUNCTUATION_BESIDE: Final = 1000
 
 WHITE: Final = 255
 
+_LONGEST_NAME: Final = 100
+"""Characters of a field's name that are repeated in what is said of it."""
+
 _SHAPES: Final = ((SIDE, SIDE), INPUT_SHAPE)
 _PREFIX: Final = "Value error, "
 """What pydantic puts before our own words."""
+
+_WANTED: Final = {"model_type": "Send a JSON object, {...}"}
+"""What to do instead, by pydantic's name of the mistake, where its own words are those of Python."""
 
 _DEEPEST: Final = len(INPUT_SHAPE) + 1
 
@@ -64,14 +70,15 @@ def checked(kind: type[Kind], value: object) -> Kind:
     except ValidationError as error:
         parts = error.errors(include_url=False, include_input=False, include_context=False)
         told = "; ".join(
-            f"{place(*part['loc'])}: {part['msg'].removeprefix(_PREFIX).rstrip('.')}" for part in parts[:3]
+            f"{place(*part['loc'])}: {_WANTED.get(part['type'], part['msg']).removeprefix(_PREFIX).rstrip('.')}"
+            for part in parts[:3]
         )
         raise InvalidRequestError(f"{told}.") from error
 
 
 def place(*steps: str | int) -> str:
-    """Where in a body something is, for people."""
-    return ".".join(map(str, steps)) or "body"
+    """Where in a body something is, for people; names that the client made up may be long."""
+    return ".".join(str(step)[:_LONGEST_NAME] for step in steps) or "body"
 
 
 def picture_bytes(text: object, where: str) -> bytes:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from http import HTTPStatus
 from time import perf_counter
 from typing import Final
 
@@ -41,7 +40,7 @@ class Watch:
             return
         caller = CALLER.get()
         began = perf_counter() if caller is None else caller.since
-        status = UNANSWERED
+        status: int | None = None
         traced = tracing.current_trace()
         trace = traced or continued(_parent(scope))
         # Each request is a task of its own: there is nothing to go back to.
@@ -50,7 +49,8 @@ class Watch:
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                # What is said to a caller that has gone is no answer.
+                status = None if caller is not None and caller.gone else message["status"]
                 message["headers"] = [*message.get("headers", ()), (_KEY, trace.header.encode())]
                 if traced is not None and (route := self._route(scope)) != UNMATCHED:
                     tracing.name_request(scope["method"], route)
@@ -63,9 +63,8 @@ class Watch:
             status = 500
             raise
         finally:
-            if status == HTTPStatus.GATEWAY_TIMEOUT and caller is not None and caller.gone:
-                # It was not too late for anybody.
-                status = UNANSWERED
+            if status is None:
+                status = UNANSWERED if caller is None else caller.told
             self._tell(scope["method"], self._route(scope), status, perf_counter() - began)
 
     def _route(self, scope: Scope) -> str:

@@ -52,7 +52,7 @@ class Intake:
             work()
         except FeedbackUnavailableError as error:
             if not self._failing:
-                _logger.warning("No corrections are kept: %s", error.__cause__ or error)
+                _logger.warning("No corrections are kept: %s. Look after DIGITS_DATABASE.", _reason(error))
             self._failing = True
             raise
         if self._failing:
@@ -96,3 +96,9 @@ def taking_corrections(url: str | None, days: int) -> Iterator[Intake | None]:
     intake = Intake(Store(url), days)
     with intake.forgetting():
         yield intake
+
+
+def _reason(error: FeedbackUnavailableError) -> str:
+    """Why the database fails, in its own words; SQLAlchemy adds the statement and a link, in further lines."""
+    cause = error.__cause__ or error
+    return str(getattr(cause, "orig", None) or cause).partition("\n")[0].rstrip(".")

@@ -1,9 +1,11 @@
 """Keeps corrections in SQLite or PostgreSQL, through SQLAlchemy. Every call blocks; threads may share a store."""
 
 import datetime as dt
+import os
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Final, cast
 
 import numpy as np
@@ -156,6 +158,7 @@ def _engine(url: str) -> Engine:
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
         engine = create_engine(address, connect_args={"timeout": PATIENCE})
+        event.listen(engine, "do_connect", partial(_make_private, address.database))
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         return engine
@@ -168,6 +171,13 @@ def _engine(url: str) -> Engine:
     return create_engine(
         address.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_timeout=PATIENCE, connect_args=waits
     )
+
+
+def _make_private(path: str | None, *_: object) -> None:
+    """Make the file before SQLite does, for its user alone; SQLite's further files beside it get the same mode."""
+    with suppress(OSError):
+        # If it cannot be made, SQLite says why.
+        os.close(os.open(path or "", os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

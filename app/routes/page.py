@@ -7,12 +7,10 @@ from starlette.exceptions import HTTPException
 
 from app.assets import Asset
 from app.headers import POLICY
-from app.pages import ABOUT_PATH, HOME_PATH, STATIC_PATH
+from app.pages import ABOUT_PATH, DOCS_PATH, HOME_PATH, STATIC_PATH
 from app.routes.state import service_of
 
 router = APIRouter(include_in_schema=False)
-
-_METHODS: Final = ["GET", "HEAD"]
 
 SECURITY: Final = {
     # Scripts and styles come from this service's own files only; scripts may not write markup (trusted types).
@@ -27,19 +25,25 @@ _ASK_EACH_TIME: Final = "no-cache"
 _KEEP: Final = "public, max-age=31536000, immutable"
 
 
-@router.api_route(HOME_PATH, methods=_METHODS)
+@router.get(HOME_PATH)
 async def home(request: Request) -> Response:
     """Draw, send or photograph a digit."""
     return _answer(request, service_of(request).site.pages[HOME_PATH], _ASK_EACH_TIME)
 
 
-@router.api_route(ABOUT_PATH, methods=_METHODS)
+@router.get(ABOUT_PATH)
 async def about(request: Request) -> Response:
     """What `GET /model` tells, for people."""
     return _answer(request, service_of(request).site.pages[ABOUT_PATH], _ASK_EACH_TIME)
 
 
-@router.api_route(f"{STATIC_PATH}/{{digest}}/{{name}}", methods=_METHODS)
+@router.get(DOCS_PATH)
+async def docs(request: Request) -> Response:
+    """What `GET /openapi.json` tells, for people."""
+    return _answer(request, service_of(request).site.pages[DOCS_PATH], _ASK_EACH_TIME)
+
+
+@router.get(f"{STATIC_PATH}/{{digest}}/{{name}}")
 async def static(request: Request, digest: str, name: str) -> Response:
     """A file of the pages, by its digest and name."""
     file = service_of(request).site.file(digest, name)
@@ -60,8 +64,7 @@ def _answer(request: Request, asset: Asset, caching: str) -> Response:
     if zipped is not None:
         headers["Content-Encoding"] = "gzip"
     body = asset.content if zipped is None else zipped
-    headers["Content-Length"] = str(len(body))
-    return Response(b"" if request.method == "HEAD" else body, headers=headers, media_type=asset.media_type)
+    return Response(body, headers=headers, media_type=asset.media_type)
 
 
 def _takes_gzip(accepted: str) -> bool:

@@ -33,6 +33,7 @@ INFERENCE_ERRORS: Final = (
     errors.TooManyBytesError,
     errors.TooManyPicturesError,
     errors.UnsupportedFormatError,
+    errors.UnsupportedUploadError,
     errors.MissingPictureError,
     errors.TooManyPixelsError,
     errors.DamagedPictureError,

@@ -363,4 +363,4 @@ def test_doors_stand_before_the_shortcut(tiny_model: Model) -> None:
     assert isinstance(application, FastAPI)
     names = [getattr(middleware.cls, "__name__", "") for middleware in application.user_middleware]
     order = [name for name in names if name != "PlainStartupFailure"]
-    assert order == ["Watch", "GuardHeaders", "CORSMiddleware", "Doorkeeper", "Shortcut"]
+    assert order == ["Watch", "HeadAsGet", "GuardHeaders", "CORSMiddleware", "Doorkeeper", "Shortcut"]

@@ -1,6 +1,7 @@
 """SIGTERM: the process says it is not ready first, and tells the server later."""
 
 import faulthandler
+import os
 import signal
 import threading
 from types import FrameType
@@ -78,3 +79,33 @@ def test_elsewhere_signals_are_let_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+class Parent:
+    """A process that has started this one, as multiprocessing tells of it."""
+
+    def __init__(self, sentinel: int) -> None:
+        self.sentinel = sentinel
+
+
+def test_process_without_its_parent(last_resorts: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where whoever started the process has ended, nobody sends a signal: it drains and ends all the same."""
+    reader, writer = os.pipe()
+    monkeypatch.setattr("multiprocessing.parent_process", lambda: Parent(reader))
+
+    async def scenario() -> None:
+        gate = Gate()
+        server = Server(gate)
+        before = signal.signal(signal.SIGTERM, server.handle)
+        try:
+            with draining(gate, 0.05):
+                await anyio.sleep(0.05)
+                assert not gate.draining
+                os.close(writer)
+                await server.called.wait()
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    anyio.run(scenario)
+    os.close(reader)
+    assert len(last_resorts) == 1

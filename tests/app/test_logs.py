@@ -1,15 +1,20 @@
 """The log: one JSON object a line, or text, and nothing of clients that could pass for something else."""
 
+import contextlib
 import io
 import json
 import logging
 import logging.config
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from app.correlation import CURRENT, Trace
-from app.logs import LogFormat, logging_config
+from app.logs import LogFormat, logging_config, native_lines
+from app.settings import PROJECT_FOLDER
 
 EVIL = 'a"b\nERROR: forged\r\x1b[2J\u2028ü'
 
@@ -80,3 +85,38 @@ class TestText:
         assert first == "INFO:     failed"
         assert all(line.startswith("    ") and line.isprintable() for line in others)
         assert any("ERROR: forged" in line for line in others)
+
+
+class TestNativeLines:
+    def test_become_records(self, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+        """What is written past Python becomes lines of the log, and nothing of it gets to standard error."""
+        logger = logging.getLogger("app.test")
+        with caplog.at_level(logging.INFO, "app.test"), native_lines(logger):
+            os.write(2, b"INFO: made\nodd \xff\x1b[2J\n")
+        assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+            ("INFO", "INFO: made"),
+            ("INFO", "odd \ufffd\\x1b[2J"),
+        ]
+        os.write(2, b"after\n")
+        assert capfd.readouterr().err == "after\n"
+
+    def test_more_than_is_kept(self, caplog: pytest.LogCaptureFixture) -> None:
+        """A library that writes without end does not wait for ever."""
+        with caplog.at_level(logging.INFO, "app.test"), native_lines(logging.getLogger("app.test")):
+            for _ in range(100):
+                with contextlib.suppress(BlockingIOError):
+                    os.write(2, b"x" * 4095 + b"\n")
+        assert 0 < len(caplog.records) < 100
+
+    def test_service_logs_nothing_else(self) -> None:
+        """From a start to an end, all that a service writes is JSON."""
+        program = (
+            "import os, logging.config; from app.logs import logging_config; from tests.app.service import serving\n"
+            "logging.config.dictConfig(logging_config('json')); import app.main\n"
+            "with serving(app.main.application()) as client: assert client.get('/health/ready').status_code == 200"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", program], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=True, timeout=120
+        )
+        assert [json.loads(line)["level"] for line in ended.stderr.splitlines()]
+        assert ended.stdout == ""

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from app.loading import Model
-from app.pages import ABOUT_PATH, HOME_PATH, STATIC_FOLDER, Site, build_site
+from app.pages import ABOUT_PATH, DOCS_PATH, HOME_PATH, STATIC_FOLDER, Site, build_site
 from tests.pictures import encode, seven
 
 PLOT = encode(seven(), "PNG")
@@ -18,7 +18,7 @@ def site(tiny_model: Model) -> Site:
     return build_site(tiny_model.metadata, None, {"mistakes.png": PLOT}, max_bytes=12345)
 
 
-@pytest.mark.parametrize("path", [HOME_PATH, ABOUT_PATH])
+@pytest.mark.parametrize("path", [HOME_PATH, ABOUT_PATH, DOCS_PATH])
 def test_pages_ask_only_for_what_is_there(site: Site, path: str) -> None:
     """Every file a page names is one of the site's, under its digest; no placeholder is left over."""
     page = site.pages[path].content.decode()
@@ -64,7 +64,7 @@ class Inline(HTMLParser):
         self.found += [name for name in names if name == "style" or name.startswith("on")]
 
 
-@pytest.mark.parametrize("path", [HOME_PATH, ABOUT_PATH])
+@pytest.mark.parametrize("path", [HOME_PATH, ABOUT_PATH, DOCS_PATH])
 def test_no_inline_script_or_style(site: Site, path: str) -> None:
     """The pages obey their own policy."""
     parser = Inline()

@@ -143,7 +143,9 @@ class TestAnswers:
         assert (problem.status, problem.code) == (404, "not_found")
         assert "/docs" in problem.detail
 
-    @pytest.mark.parametrize(("method", "path", "allowed"), [("GET", "/predict", "POST"), ("POST", "/model", "GET")])
+    @pytest.mark.parametrize(
+        ("method", "path", "allowed"), [("GET", "/predict", "POST"), ("POST", "/model", "GET, HEAD")]
+    )
     def test_wrong_method(self, client: Client, method: str, path: str, allowed: str) -> None:
         """A 405 is a problem that keeps the Allow header."""
         response = client.request(method, path)

@@ -1,5 +1,6 @@
 """HTTP/1.1 on real sockets: offers to upgrade are declined and answered, and what is no HTTP gets a problem."""
 
+import asyncio
 import json
 import logging
 import socket
@@ -12,7 +13,9 @@ from typing import Any, BinaryIO
 
 import pytest
 import uvicorn
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from app.problems import MEDIA_TYPE
 from app.protocol import MAX_HEAD, HttpProtocol
@@ -349,6 +352,25 @@ class TestHeads:
         for _ in range(3):
             assert connection.ask(request(headers=headers, body=b"7" * MAX_HEAD * 2))["body"] == "7" * MAX_HEAD * 2
 
+    @pytest.mark.parametrize("size", [1, 1000, MAX_HEAD + 1])
+    @pytest.mark.parametrize("offer", [b"", b"Connection: Upgrade\r\nUpgrade: h2c\r\n"], ids=["plain", "offer"])
+    def test_exactly(self, connection: Connection, size: int, offer: bytes) -> None:
+        """A head may have so many bytes and no more, whether it comes at once, with a body, or in pieces."""
+        line = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n" + offer
+        full = line + b"X: " + b"a" * (MAX_HEAD - len(line) - 7) + b"\r\n\r\n"
+        assert len(full) == MAX_HEAD
+        packets = [full[place : place + 16384] for place in range(0, len(full), 16384)] if size == 1000 else [full]
+        assert connection.ask(*packets[:-1], packets[-1] + b"seven")["body"] == "seven"
+        longer = full.replace(b"X: ", b"XX: ")
+        connection.send(longer + b"seven" if size == 1 else longer)
+        assert f"{MAX_HEAD:,} bytes" in assert_problem(connection)
+
+    def test_at_once(self, connection: Connection) -> None:
+        """Headers of any length that come in one write are counted too, those of later requests as well."""
+        assert connection.ask(request())
+        connection.send(request(headers=f"X: {'a' * 100_000}\r\n") + SECOND)
+        assert f"{MAX_HEAD:,} bytes" in assert_problem(connection)
+
     def test_many_small_chunks(self, connection: Connection) -> None:
         """What frames a body does not count as headers."""
         count = MAX_HEAD // 3
@@ -369,6 +391,12 @@ SEVEN = b"5\r\nseven\r\n0\r\n\r\n"
 
 class TestSmuggling:
     """Whoever stands in front must not see other requests in the same bytes: what has two readings has none here."""
+
+    @pytest.mark.parametrize("headers", ["Host: other\r\n", f"{OFFER}host: service\r\n"], ids=["plain", "offer"])
+    def test_hosts(self, connection: Connection, headers: str) -> None:
+        """A request to several hosts, be they the same, is refused."""
+        connection.send(request(headers=headers) + SECOND)
+        assert_problem(connection)
 
     @pytest.mark.parametrize(
         "headers",
@@ -471,3 +499,57 @@ class TestSmuggling:
         """What has one reading is read, and the next request begins behind it."""
         assert connection.ask(request(start, headers) + body)["body"] == "seven"
         assert connection.ask(SECOND)["path"] == "/second"
+
+
+class Broken(asyncio.Transport):
+    """A connection that broke: closed, and deaf to what is written, before anybody is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken = False
+
+    def is_closing(self) -> bool:
+        return self.broken
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert data
+        if self.broken:
+            raise RuntimeError("the handler is closed")
+
+    def close(self) -> None:
+        """It is."""
+
+
+@pytest.mark.parametrize("stalled", [False, True], ids=["at once", "behind what was not taken yet"])
+def test_answer_to_a_broken_connection(caplog: pytest.LogCaptureFixture, *, stalled: bool) -> None:
+    """Who breaks a connection just before its answer makes no fault of the service, nor a stack trace in its log."""
+    failures: list[BaseException] = []
+    wire = Broken()
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        wire.broken = not stalled
+        try:
+            await Response(b"seven")(scope, receive, send)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    async def scenario() -> None:
+        config = uvicorn.Config(answer, http=HttpProtocol, ws="none", lifespan="off", log_config=None)
+        config.load()
+        connection = HttpProtocol(config, ServerState(), {})
+        connection.connection_made(wire)
+        if stalled:
+            connection.pause_writing()
+        connection.data_received(SECOND)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        wire.broken = True
+        connection.resume_writing()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        connection.connection_lost(None)
+
+    asyncio.run(scenario())
+    assert failures == []
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []

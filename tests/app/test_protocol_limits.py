@@ -12,14 +12,17 @@ import anyio
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from prometheus_client.parser import text_string_to_metric_families
 from starlette.requests import ClientDisconnect
 
 from app import problems
 from app.errors import DeadlineExceededError
 from app.gate import CALLER, GATE_KEY, Gate
+from app.logs import ACCESS
 from app.metrics import UNMATCHED
 from app.problems import MEDIA_TYPE, PLAIN_TYPE
 from app.protocol import DEADLINE_HEADER, MOST_SWALLOWED, HttpProtocol, _refusal
+from app.watch import Watch
 from tests.app.test_metrics import current, told
 from tests.app.test_protocol import PATIENCE, Answer, Connection, connected, request
 
@@ -52,6 +55,7 @@ def serving(gate: Gate, grace: int = 5) -> Iterator[Served]:
 
     application = FastAPI(lifespan=lifespan)
     problems.install(application)
+    application.add_middleware(Watch, frozenset[str](), log=True)
 
     @application.api_route("/{path:path}", methods=["GET", "POST"])
     async def answer(request: Request) -> Response:
@@ -231,6 +235,21 @@ class TestQueue:
         served.may_answer.set()
         assert [connection.answer().status for _ in range(2)] == [200, 200]
 
+    @pytest.mark.parametrize(
+        "malformed",
+        [b"nonsense\r\n\r\n", request(headers="Host: b\r\n"), request(headers="Host: b\r\n", body=b"seven")],
+        ids=["nonsense", "two hosts", "two hosts and a body"],
+    )
+    def test_no_complaint_overtakes_an_answer(self, served: Served, connection: Connection, malformed: bytes) -> None:
+        """What follows a request and is none is answered after it; what comes behind that is not looked at."""
+        connection.send(post("/wait") + get("/b") + malformed + get("/c"), get("/d"))
+        until(lambda: served.asked == ["/wait"])
+        served.may_answer.set()
+        assert [connection.answer().status for _ in range(2)] == [200, 200]
+        assert_problem(connection.answer(), 400, "malformed_request")
+        assert connection.ended()
+        assert served.asked == ["/wait", "/b"]
+
     def test_late_body(self, served: Served, connection: Connection) -> None:
         """A request that was let in and whose body completes when the queue is full is refused then."""
         whole = post()
@@ -321,6 +340,34 @@ class TestSlowClients:
         assert_problem(connection.answer(), 408, "upload_timeout")
         assert connection.ended()
         until(lambda: served.gate.held == 0 and not served.gate.idle)
+
+    @pytest.mark.parametrize(
+        ("start", "route"),
+        [
+            (b"POST /read HTTP/1.1\r\nHost: x\r\nX-Slow: ", UNMATCHED),
+            (b"POST /read HTTP/1.1\r\nContent-Length: 1000\r\n\r\n7", "/{path:path}"),
+        ],
+        ids=["header", "body"],
+    )
+    def test_counts_once(self, served: Served, caplog: pytest.LogCaptureFixture, start: bytes, route: str) -> None:
+        """Whether the application had begun with it or not: one request, one problem, at most one line in the log."""
+
+        def counts() -> dict[str, float]:
+            found = {"408": told(current(), "digits_requests_total", route=route, status="408")}
+            for family in text_string_to_metric_families(current()):
+                if family.name in {"digits_requests", "digits_problems"}:
+                    found[family.name] = sum(one.value for one in family.samples if one.name.endswith("_total"))
+            return found
+
+        before = counts()
+        with caplog.at_level(logging.INFO, ACCESS), connected(served.port) as connection:
+            connection.send(start)
+            assert_problem(connection.answer(), 408, "upload_timeout")
+            until(lambda: counts()["digits_requests"] > before.get("digits_requests", 0))
+            until(lambda: served.gate.held == 0)
+        assert {name: count - before.get(name, 0) for name, count in counts().items()} == dict.fromkeys(counts(), 1)
+        lines = [record.getMessage() for record in caplog.records if record.name == ACCESS]
+        assert lines == ([] if route == UNMATCHED else [f"POST {route} 408"])
 
     def test_dripping(self, served: Served, connection: Connection) -> None:
         """Bytes that come one by one do not win more time."""

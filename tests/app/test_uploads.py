@@ -258,3 +258,30 @@ class TestNothingBeyondTheLimitIsRead:
     def test_nonsense_as_size_is_ignored(self, announced: str) -> None:
         """What is no number announces nothing; the bytes are counted all the same."""
         assert uploaded(PICTURE, content_type="image/png", announced=announced)[0] == PICTURE
+
+
+class TestContentCodings:
+    @pytest.mark.parametrize("coding", ["gzip", "GZIP", "br", "deflate, identity", ""])
+    @pytest.mark.parametrize("content_type", ["image/png", "application/json", multipart_type()])
+    def test_compressed(self, content_type: str, coding: str) -> None:
+        """A compressed body is refused before it is read, with what to do instead."""
+
+        async def read() -> bytes | JsonBody:
+            headers = {"content-type": content_type, "content-encoding": coding}
+            return await read_picture(Request(request_scope("/predict", headers)), LIMIT)
+
+        with pytest.raises(UnsupportedUploadError, match=r"compressed .* Send it as it is"):
+            anyio.run(read)
+
+    def test_identity(self) -> None:
+        """One that says that it is not compressed is read."""
+        messages = body_messages(PICTURE)
+
+        async def receive() -> Message:
+            return messages.pop(0)
+
+        async def read() -> bytes | JsonBody:
+            headers = {"content-type": "image/png", "content-encoding": "Identity"}
+            return await read_picture(Request(request_scope("/predict", headers), receive), LIMIT)
+
+        assert anyio.run(read) == PICTURE

@@ -65,7 +65,8 @@ class TestJson:
     @pytest.mark.parametrize(
         ("value", "said"),
         [
-            ([], "body: "),
+            ([], "body: Send a JSON object"),
+            (None, "body: Send a JSON object"),
             ({}, "either `image` or `pixels`"),
             ({"image": "", "pixels": []}, "either `image` or `pixels`"),
             ({"image": 7}, "image: "),
@@ -77,6 +78,12 @@ class TestJson:
         """A field of the wrong kind, a missing or an unknown one is refused with its name."""
         with pytest.raises(InvalidRequestError, match=said):
             checked(PictureInJson, value)
+
+    def test_long_names(self) -> None:
+        """What a client made up is not repeated at length."""
+        with pytest.raises(InvalidRequestError) as refused:
+            checked(PictureInJson, {"x" * 1_000_000: 0})
+        assert len(str(refused.value)) < 200
 
 
 class TestBase64:

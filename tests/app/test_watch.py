@@ -108,14 +108,14 @@ class TestCounts:
         assert told(client.get("/metrics").text, "digits_queue_depth") == 0
 
     def test_client_that_left(self, client: Client) -> None:
-        """A request that nobody waits for counts with a status of its own or that of its problem, and only once."""
+        """A request whose body never came to an end counts with that problem's status, and only once."""
         before = sum(counted(client, "/predict", status) for status in (400, 499))
         client.exchange(request_scope("/predict", {"content-type": "image/png"}), [{"type": "http.disconnect"}])
         assert sum(counted(client, "/predict", status) for status in (400, 499)) == before + 1
 
-    @pytest.mark.parametrize(("gone", "status"), [(False, 504), (True, 499)])
-    def test_too_late_or_left(self, client: Client, gone: bool, status: int) -> None:
-        """Work that was not begun because its caller left is no want of capacity."""
+    @pytest.mark.parametrize(("told", "status"), [(None, 504), (499, 499), (408, 408)])
+    def test_too_late_or_left(self, client: Client, told: int | None, status: int) -> None:
+        """What is said to a caller that has left, or was told something else, is no answer: it does not count."""
         before = counted(client, "/predict", status)
 
         async def late(scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,7 +123,8 @@ class TestCounts:
 
         async def ask() -> None:
             caller = Caller(Gate(), math.inf)
-            caller.gone = gone
+            if told is not None:
+                caller.leave(told)
             CALLER.set(caller)
             await Watch(late, frozenset({"/predict"}), log=False)(request_scope("/predict", {}), receive, send)
 

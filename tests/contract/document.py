@@ -1,12 +1,13 @@
 """The OpenAPI document that is committed beside the service."""
 
 import json
-from typing import Any, Final
+from typing import Any
 
 from app.application import create_app
-from app.settings import PROJECT_FOLDER, Settings
+from app.pages import INTERFACE as COMMITTED
+from app.settings import Settings
 
-COMMITTED: Final = PROJECT_FOLDER / "app" / "openapi.json"
+__all__ = ["COMMITTED", "current", "text_of"]
 
 
 def current() -> dict[str, Any]:

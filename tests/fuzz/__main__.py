@@ -1,75 +1,54 @@
-"""Fuzz everything that reads what clients send: `python -m tests.fuzz --seconds 3600`."""
+"""Fuzz everything that reads what others send, led by coverage: `python -m tests.fuzz --seconds 3600`."""
 
 import argparse
-import faulthandler
-import logging
+import json
 import os
+import subprocess
 import sys
-import time
-from collections import Counter
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from tests.fuzz.targets import TARGETS, run
-
-CASES = 500
-"""Run in one go."""
+from tests.fuzz.cases import BUILD
+from tests.fuzz.targets import TARGETS
 
 
-def run_many(target: str, start: int) -> tuple[str, int, list[str]]:
-    """Run CASES cases from `start` on; returns the target, their number, and what was found."""
-    found = []
-    for case in range(start, start + CASES):
-        try:
-            run(target, case)
-        except Exception as error:  # noqa: BLE001  # that is what is looked for
-            found.append(f"{target} {case}: {error!r} (from {error.__cause__!r})")
-    return target, CASES, found
+def fuzz(seconds: float, name: str) -> tuple[str, int]:
+    """Fuzz a target for so many seconds, in a process of its own; returns its name and the process's exit code."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / f"{name}.log").open("wb") as log:
+        command = [sys.executable, "-m", "tests.fuzz.engine", name, f"-max_total_time={max(1, round(seconds))}"]
+        return name, subprocess.run(command, stdout=log, stderr=log, check=False).returncode
 
 
-def prepare() -> None:
-    """Let a process that crashes say where."""
-    faulthandler.enable()
-    logging.disable()
+def summary(name: str, code: int) -> Iterator[str]:
+    """A line on what became of a target's cases, and one for each thing found."""
+    report = json.loads((BUILD / f"{name}.json").read_text())
+    cases = max(1, report["cases"])
+    ended = ", ".join(f"{ended} {count / cases:.1%}" for ended, count in report["ended"].items())
+    yield f"{name:12} {report['cases']:>12,} cases {report['cases'] / max(1.0, report['seconds']):>8,.0f}/s  {ended}"
+    yield from (f"{name} found {found}; the case is in {BUILD / 'found' / name}" for found in report["found"])
+    if code:
+        yield f"{name} found something that ended the process ({code}); see {BUILD / f'{name}.log'}"
 
 
 def main() -> int:
-    """Run cases of all targets in turn until the time is over, and say what was found."""
+    """Fuzz the targets, as many at once as there are processors, and say what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3600)
-    parser.add_argument("--start", type=int, default=0, help="number of the first case of each target")
     parser.add_argument("--only", nargs="*", default=list(TARGETS), choices=list(TARGETS))
-    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    until = time.monotonic() + options.seconds
-    counts: Counter[str] = Counter()
-    found: list[str] = []
-    start = options.start
-    with ProcessPoolExecutor(options.processes, initializer=prepare) as pool:
-        under_way = set()
-        try:
-            while time.monotonic() < until:
-                under_way |= {pool.submit(run_many, target, start) for target in options.only}
-                start += CASES
-                while len(under_way) > len(options.only):
-                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                    for result in done:
-                        target, cases, failures = result.result()
-                        counts[target] += cases
-                        found += failures
-                        sys.stdout.writelines(f"{failure}\n" for failure in failures)
-                        sys.stdout.flush()
-            for target, cases, failures in (result.result() for result in under_way):
-                counts[target] += cases
-                found += failures
-        except BrokenProcessPool:
-            found.append(
-                f"a process crashed among the {len(under_way) * CASES} cases before {start}; its stack is above"
-            )
-    for target, cases in counts.items():
-        sys.stdout.write(f"{target:10} {cases:>12,} cases\n")
-    sys.stdout.write(f"{counts.total():,} cases, {len(found)} found\n")
-    sys.stdout.writelines(f"{failure}\n" for failure in found)
+    share = options.seconds * min(options.processes, len(options.only)) / len(options.only)
+    total, found = 0, 0
+    with ThreadPoolExecutor(options.processes) as pool:
+        for name, code in pool.map(partial(fuzz, share), options.only):
+            first, *findings = summary(name, code)
+            sys.stdout.writelines(f"{line}\n" for line in (first, *findings))
+            sys.stdout.flush()
+            total += json.loads((BUILD / f"{name}.json").read_text())["cases"]
+            found += len(findings)
+    sys.stdout.write(f"{total:,} cases, {found} found\n")
     return bool(found)
 
 

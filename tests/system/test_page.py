@@ -985,6 +985,15 @@ class TestScreens:
             visit.show(f"about-{screen}")
             check_screen(visit)
 
+    def test_docs(self, browser: Browser, server: Server, screen: str) -> None:
+        """So does the page about the API."""
+        with visiting(browser, server, "/docs", **SCREENS[screen]) as visit:
+            visit.page.get_by_text("Read whole numbers in a picture").click()
+            visit.page.get_by_role("link", name="Numbers", exact=True).first.click()
+            expect(visit.page.get_by_role("heading", name="Numbers", exact=True)).to_be_in_viewport()
+            visit.show(f"docs-{screen}")
+            check_screen(visit)
+
 
 def check_screen(visit: Visit) -> None:
     """Nothing sticks out to the side, and axe-core finds no violation."""
@@ -1027,5 +1036,7 @@ def test_pages_lead_to_each_other(visit: Visit) -> None:
     """The links of both pages lead where they say."""
     visit.page.get_by_role("link", name="About the model").click()
     expect(visit.page.get_by_role("heading", level=1)).to_have_text("About the model")
+    visit.page.get_by_role("link", name="API").click()
+    expect(visit.page.get_by_role("heading", level=1)).to_have_text("The API")
     visit.page.get_by_role("link", name="Draw a digit").click()
     expect(visit.page.get_by_role("heading", level=1)).to_have_text("Draw a digit.")

@@ -22,7 +22,7 @@ from tests import pictures
 from tests.benchmarks.open_loop import Demand, collect, spawn
 from tests.benchmarks.processes import free_ports
 from tests.benchmarks.servers import ask_by_form
-from tests.system.conftest import PATIENCE, PYTHON, environment, serve, wait_until
+from tests.system.conftest import PATIENCE, PYTHON, Server, environment, serve, wait_until, workers_of
 
 SMALL: Final = pictures.encode(pictures.seven(28, 28), "PNG")
 REQUEST: Final = ask_by_form("/predict", "file")(SMALL, "image/png")
@@ -49,6 +49,34 @@ def test_readiness_goes_first(workers: int) -> None:
         assert status_of(f"{server.url}/health/live") == httpx.codes.OK
         assert httpx.post(f"{server.url}/predict", files={"file": SMALL}).json()["digit"] == 7
         assert server.process.wait(PATIENCE) == 0
+
+
+def test_supervisor_that_is_killed() -> None:
+    """Processes that nobody watches over any more finish what is under way, end, and give the port back."""
+    with kept_alone(serve(DIGITS_WORKERS=2, DIGITS_DRAIN=1)) as server:
+        workers = workers_of(server)
+        assert len(workers) == 2
+        host, _, port = server.url.removeprefix("http://").rpartition(":")
+        with socket.create_connection((host, int(port)), PATIENCE) as peer:
+            peer.sendall(REQUEST[:-10])
+            server.process.kill()
+            server.process.wait(PATIENCE)
+            peer.sendall(REQUEST[-10:])
+            answer = http.client.HTTPResponse(peer)
+            answer.begin()
+            assert (answer.status, b'"digit":7' in answer.read()) == (200, True)
+        deadline = time.monotonic() + PATIENCE
+        while any(Path(f"/proc/{worker}").exists() for worker in workers):
+            assert time.monotonic() < deadline, "they serve on"
+            time.sleep(0.02)
+        assert status_of(server.url) is None
+
+
+@contextmanager
+def kept_alone(serving: contextlib.AbstractContextManager[Server]) -> Iterator[Server]:
+    """A service that is not expected to end as it should."""
+    with pytest.raises(AssertionError, match="returncode"), serving as server:
+        yield server
 
 
 @pytest.mark.parametrize("workers", [1, 2])

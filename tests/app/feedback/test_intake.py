@@ -112,7 +112,7 @@ def test_the_log_hears_once(intake: Intake, store: FakeStore, caplog: pytest.Log
     for _ in range(3):
         with pytest.raises(FeedbackUnavailableError):
             anyio.run(partial(intake.take, correction()))
-    assert warnings_of(caplog) == ["No corrections are kept: the cable is cut"]
+    assert warnings_of(caplog) == ["No corrections are kept: the cable is cut. Look after DIGITS_DATABASE."]
     store.failing = False
     anyio.run(partial(intake.take, correction()))
     assert [record.message for record in caplog.records][1:] == ["Corrections are kept again."]
@@ -147,6 +147,13 @@ def test_off(monkeypatch: pytest.MonkeyPatch) -> None:
     with taking_corrections(None, 9) as nothing:
         assert nothing is None
     assert "app.feedback.store" not in sys.modules
+
+
+def test_place_that_is_none(caplog: pytest.LogCaptureFixture) -> None:
+    """A database that cannot be opened is told in one sentence, once, when the service starts."""
+    with taking_corrections("sqlite:////nowhere/corrections.db", 9):
+        pass
+    assert warnings_of(caplog) == ["No corrections are kept: unable to open database file. Look after DIGITS_DATABASE."]
 
 
 def test_on(tmp_path: Path) -> None:

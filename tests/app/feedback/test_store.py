@@ -1,6 +1,7 @@
 """Corrections are kept, reviewed and forgotten, in both kinds of database."""
 
 import datetime as dt
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -104,6 +105,21 @@ def test_deleted_pictures_are_overwritten(tmp_path: Path) -> None:
     store.remove([store.kept()[0].correction.id])
     assert pixels.tobytes()[:100] not in path.read_bytes()
     store.close()
+
+
+def test_for_its_user_alone(tmp_path: Path) -> None:
+    """SQLite's file is readable by nobody else, whatever the umask; one that is there already stays as it is."""
+    before = os.umask(0)
+    try:
+        for path, mode in ((tmp_path / "new.db", 0o600), (tmp_path / "old.db", 0o640)):
+            if mode != 0o600:
+                path.touch(mode)
+            store = Store(f"sqlite:///{path}")
+            store.add(correction())
+            store.close()
+            assert path.stat().st_mode & 0o777 == mode
+    finally:
+        os.umask(before)
 
 
 def test_room_is_bounded(database: str) -> None:

@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 from app.headers import GUARD, POLICY
-from app.pages import ABOUT_PATH, HOME_PATH
+from app.pages import ABOUT_PATH, DOCS_PATH, HOME_PATH
 from app.routes.page import SECURITY
 from tests.app.service import Client
 
-PAGES = (HOME_PATH, ABOUT_PATH)
+PAGES = (HOME_PATH, ABOUT_PATH, DOCS_PATH)
 
 
 def get(client: Client, path: str, method: str = "GET", **headers: str) -> httpx.Response:
