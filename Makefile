@@ -15,7 +15,7 @@ DEV := .venv/dev/bin
 SERVE_READY := .venv/serve/.ready
 DEV_READY := .venv/dev/.ready
 
-.PHONY: help serve train rows rollback evaluate compare compile test fuzz bench stress audit check format openapi lock docker docker-train sbom clean
+.PHONY: help serve train rows rollback evaluate compare compile test fuzz bench stress soak audit check format openapi lock docker docker-train sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ bench: $(DEV_READY) $(SERVE_READY) ## compare with other ways to serve the model
 stress: $(DEV_READY) ## overload it and restart it under load; takes five minutes
 	$(DEV)/python -m tests.benchmarks.overload
 	STRESS=1 $(DEV)/python -m pytest --no-cov tests/system/test_overload.py tests/system/test_shutdown.py
+
+soak: $(DEV_READY) ## an hour of mixed requests while versions change and processes end (SECONDS=300 for less, reported in build/soak)
+	$(DEV)/python -m tests.soak $(if $(SECONDS),--seconds $(SECONDS),--results tests/soak/results)
 
 audit: $(DEV_READY) ## look for known vulnerabilities in the locked dependencies; asks the advisory service OSV
 	$(DEV)/python -m tests.audit

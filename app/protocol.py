@@ -83,7 +83,9 @@ class HttpProtocol(HttpToolsProtocol):
     _received = 0
     """Bytes of it."""
     _refused = False
-    """Whether the request that is arriving was refused."""
+    """Whether the rest of the request that is arriving is read for nothing: it was answered, or refused."""
+    _last = False
+    """Whether the connection ends with that request."""
     _stuck = 0
     """How many looks in a row found that the client does not read."""
     _malformed: str | None = None
@@ -210,7 +212,7 @@ class HttpProtocol(HttpToolsProtocol):
             try:
                 self._caller.hold(len(body))
             except OverloadedError as error:
-                self._cut_off(error)
+                self._cut_off(error, arriving=True)
                 return
         super().on_body(body)
 
@@ -221,6 +223,9 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._began, self._in_body = None, False
         if self.transport.is_closing():
+            return
+        if self._last:
+            self.transport.close()
             return
         if self._refused:
             self._refused = False
@@ -289,6 +294,7 @@ class HttpProtocol(HttpToolsProtocol):
                 caller.leave()
                 cycle.disconnected = True
 
+        respond = self._lingering(cycle, send_while_open) if self._arriving(cycle) else send_while_open
         try:
             try:
                 if not caller.probe:
@@ -296,14 +302,14 @@ class HttpProtocol(HttpToolsProtocol):
                 caller.check(self.loop.time())
             except DeadlineExceededError as error:
                 metrics.unrouted(caller.told if caller.gone else HTTPStatus.GATEWAY_TIMEOUT)
-                await error_response(scope["path"], error, GUARD)(scope, receive, send_while_open)
+                await error_response(scope["path"], error, GUARD)(scope, receive, respond)
             else:
-                await self._application(scope, receive, send_while_open)
+                await self._application(scope, receive, respond)
         except asyncio.CancelledError:
             # The server has waited as long as it does when it ends. What was begun already cannot be taken back.
             with suppress(RuntimeError):
                 stopped = ShuttingDownError("The service was stopped before it came to this request. Send it again.")
-                await error_response(scope["path"], stopped, GUARD)(scope, receive, send_while_open)
+                await error_response(scope["path"], stopped, GUARD)(scope, receive, respond)
         finally:
             caller.release()
             self._serving = None
@@ -317,11 +323,47 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.write(_refusal(self.url.startswith((b"/v1/", b"/v2/")), str(error), last))
         count_problem(OverloadedError)
         metrics.unrouted(HTTPStatus.SERVICE_UNAVAILABLE)
-        if last:
+        if self.expect_100_continue:
             self.transport.close()
+        elif last:
+            self._linger()
 
-    def _cut_off(self, error: DigitsError) -> None:
-        """Answer a request that is arriving, if it is its turn, and end the connection."""
+    def _lingering(self, cycle: RequestResponseCycle, send: Send) -> Send:
+        """Send an answer that ends the connection, but end it only when the client has read it."""
+
+        async def send_and_linger(message: Message) -> None:
+            ends = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if not (ends and self._arriving(cycle)) or cycle.keep_alive:
+                await send(message)
+                return
+            # Or the server would close as soon as the answer is sent.
+            cycle.keep_alive = True
+            await send(message)
+            if self._arriving(cycle) and not self.expect_100_continue:
+                self._linger()
+            else:
+                self.transport.close()
+
+        return send_and_linger
+
+    def _arriving(self, cycle: RequestResponseCycle) -> bool:
+        return self._in_body and self.cycle is cycle
+
+    def _linger(self) -> None:
+        """Say no more, but read what the client is sending, up to a bound, before the connection is closed.
+
+        Closing with bytes unread resets the connection: whoever is still sending may never get to see the answer
+        (RFC 9112, section 9.6). A proxy loses it too.
+        """
+        if self.transport.is_closing():
+            return
+        self._refused = self._last = True
+        self._began, self._received = self.loop.time(), 0
+        self.transport.write_eof()
+        self.flow.resume_reading()
+
+    def _cut_off(self, error: DigitsError, *, arriving: bool = False) -> None:
+        """Answer a request that is arriving, if it is its turn, and end the connection; read on if more is coming."""
         under_way = self._in_body and not self._refused
         told = metrics.UNANSWERED
         if self._owed() or (self._in_body and (self._refused or self.cycle.response_started)):
@@ -330,7 +372,7 @@ class HttpProtocol(HttpToolsProtocol):
             response = error_response(self.url.decode("latin-1") if self._in_body else "", error)
             told = response.status_code
             # What the application has begun with counts there.
-            self._write(response, count=not under_way)
+            self._write(response, count=not under_way, linger=arriving)
         if under_way:
             # The application is not to go on with it.
             self._caller.leave(told)
@@ -373,12 +415,15 @@ class HttpProtocol(HttpToolsProtocol):
                 self.transport.close()
         self._timer = self.loop.call_at(min(max(due, now + 0.001), now + patience), self._look)
 
-    def _write(self, response: Response, *, count: bool = True) -> None:
+    def _write(self, response: Response, *, count: bool = True, linger: bool = False) -> None:
         """Send a response that no application gave, and end the connection."""
         self.transport.write(_raw(response))
         if count:
             metrics.unrouted(response.status_code)
-        self.transport.close()
+        if linger:
+            self._linger()
+        else:
+            self.transport.close()
 
     def _parse(self, data: memoryview) -> memoryview:
         """Parse up to the end of the next headers that offer to upgrade; what follows them is left to parse."""

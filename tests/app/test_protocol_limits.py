@@ -61,6 +61,9 @@ def serving(gate: Gate, grace: int = 5) -> Iterator[Served]:
     async def answer(request: Request) -> Response:
         path = request.url.path
         running.asked.append(path)
+        if path == "/refused":
+            # Before its body is read.
+            return Response('{"bytes": 0}', 413, {"Connection": "close"}, "application/json")
         try:
             body = await request.body()
         except ClientDisconnect:
@@ -279,6 +282,29 @@ class TestBytes:
         assert_problem(connection.answer(), 503, "overloaded")
         assert connection.ended()
         until(lambda: served.gate.held == 0)
+
+    def test_rest_is_read(self, served: Served, connection: Connection) -> None:
+        """An answer that ends the connection before the body is there reaches a client that sends it all first."""
+        body = bytes(2**23)
+        connection.send(request("POST /refused HTTP/1.1", f"Content-Length: {len(body)}\r\n"))
+        until(lambda: served.asked == ["/refused"])
+        connection.send(*[body[: 2**20]] * 8)
+        assert connection.answer().status == 413
+        assert connection.ended()
+        until(lambda: not served.server.server_state.connections)
+
+    def test_rest_is_bounded(self, connection: Connection) -> None:
+        """Only so much of what such a client sends is read."""
+        connection.send(request("POST /refused HTTP/1.1", f"Content-Length: {2**30}\r\n"))
+        assert connection.answer().status == 413
+        assert sent_before_the_end(connection, bytes(2**20), 100) >= MOST_SWALLOWED // 2**20
+
+    def test_rest_that_does_not_come(self) -> None:
+        """A client that sends nothing more is waited for no longer than others."""
+        with serving(Gate(upload_timeout=0.3)) as served, connected(served.port) as connection:
+            connection.send(request("POST /refused HTTP/1.1", "Content-Length: 9\r\n"))
+            assert connection.answer().status == 413
+            until(lambda: not served.server.server_state.connections)
 
     def test_client_that_leaves(self, served: Served) -> None:
         """What a client sent that leaves, with requests under way and waiting, is given back."""

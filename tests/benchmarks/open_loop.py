@@ -11,6 +11,7 @@ import random
 import re
 import subprocess
 from collections import Counter, deque
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, cast
@@ -70,6 +71,18 @@ class Outcome:
         return self.counts.get("200", 0) / self.seconds
 
 
+async def arrivals(rate: float, seconds: float, seed: int) -> AsyncIterator[float]:
+    """The times at which requests of a Poisson process are due, each as soon as it has come, in the loop's time."""
+    loop = asyncio.get_running_loop()
+    chance = random.Random(seed)  # noqa: S311  # no secret
+    began = due = loop.time()
+    while due < began + seconds:
+        due += chance.expovariate(rate)
+        if due > loop.time():
+            await asyncio.sleep(due - loop.time())
+        yield due
+
+
 class _Driver:
     """Sends the requests over as few connections as are free."""
 
@@ -90,12 +103,8 @@ class _Driver:
 
     async def run(self) -> Outcome:
         demand, loop = self.demand, self._loop
-        chance = random.Random(demand.seed)  # noqa: S311  # no secret
-        began = due = loop.time()
-        while due < began + demand.seconds:
-            due += chance.expovariate(demand.rate)
-            if due > loop.time():
-                await asyncio.sleep(due - loop.time())
+        began = loop.time()
+        async for due in arrivals(demand.rate, demand.seconds, demand.seed):
             self._left += 1
             self._over.clear()
             self._due.append(due)

@@ -93,6 +93,46 @@ def tree(root: int) -> list[int]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What one process takes of the machine."""
+
+    resident: int
+    """Bytes of memory."""
+    proportional: int
+    """Bytes of memory, those that it shares divided by the processes that share them."""
+    anonymous: int
+    """Of the resident bytes those that no file holds: what was allocated."""
+    handles: int
+    """Open files and sockets."""
+    threads: int
+
+
+def weigh(process: int) -> Weight | None:
+    """What a process takes; None of one that has ended."""
+    folder = Path(f"/proc/{process}")
+    try:
+        status, shares = _fields(folder / "status"), _fields(folder / "smaps_rollup")
+        handles = len(list((folder / "fd").iterdir()))
+    except OSError:
+        return None
+    if "VmRSS" not in status or "Pss" not in shares:
+        # Ended, and not yet waited for.
+        return None
+    return Weight(
+        resident=1024 * int(status["VmRSS"].split()[0]),
+        proportional=1024 * int(shares["Pss"].split()[0]),
+        anonymous=1024 * int(status["RssAnon"].split()[0]),
+        handles=handles,
+        threads=int(status["Threads"]),
+    )
+
+
+def _fields(path: Path) -> dict[str, str]:
+    pairs = (line.partition(":") for line in path.read_text().splitlines())
+    return {name: value.strip() for name, _, value in pairs}
+
+
 def _resident(process: int) -> int:
     """Resident bytes; 0 of a process that has ended."""
     try:

@@ -27,7 +27,7 @@ def test_balancer_knows_every_replica(services: dict[str, Any]) -> None:
     """The servers of the balancer are the two replicas, and its own port is the one that is published."""
     variables = services["balancer"]["environment"]
     asked = re.findall(r"\$\{(DIGITS_\w+)-", BALANCER.read_text())
-    assert sorted(asked) == sorted(variables)
+    assert set(asked) == set(variables)
     port = variables.pop("DIGITS_PROXY").removeprefix(":")
     assert sorted(variables.values()) == sorted(f"{name}:8000" for name in replicas(services))
     assert len(variables) == 2

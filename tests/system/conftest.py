@@ -50,12 +50,24 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str] | s
 
 def workers_of(server: Server) -> list[int]:
     """The processes that answer, by their ids; the service's own where it is the only one."""
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
-    if not children.exists():
+    if not _children(server.process.pid).exists():
         pytest.skip("this system does not list a process's children")
+    return answering(server.process.pid)
+
+
+def answering(pid: int) -> list[int]:
+    """The processes that answer, of a service that was started as `pid`; none of one that has ended."""
+    try:
+        children = _children(pid).read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
     # multiprocessing keeps a process of its own beside those it was asked for.
-    found = [pid for pid in map(int, children.read_text().split()) if b"spawn_main" in _command_line(pid)]
-    return found or [server.process.pid]
+    found = [child for child in map(int, children) if b"spawn_main" in _command_line(child)]
+    return found or [pid]
+
+
+def _children(pid: int) -> Path:
+    return Path(f"/proc/{pid}/task/{pid}/children")
 
 
 def _command_line(pid: int) -> bytes:

@@ -23,7 +23,7 @@ from app.artifact import current_folder
 from app.settings import PROJECT_FOLDER
 from tests.pictures import FORMATS, encode
 from tests.system.conftest import PATIENCE, Server, environment, serve, wait_until
-from tests.system.test_versions import publish_another
+from tests.system.publishing import publish_another
 
 DOCKERFILE = (PROJECT_FOLDER / "Dockerfile").read_text().replace("\\\n", " ")
 

@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,23 +19,15 @@ from app.draining import SHUTDOWN_SECONDS
 from app.settings import PROJECT_FOLDER
 from tests import pictures
 from tests.benchmarks.open_loop import Demand, collect, spawn
-from tests.benchmarks.processes import free_ports
 from tests.benchmarks.servers import ask_by_form
 from tests.system.conftest import PATIENCE, PYTHON, Server, environment, serve, wait_until, workers_of
+from tests.system.instances import HAPROXY, proxied, status_of
 
 SMALL: Final = pictures.encode(pictures.seven(28, 28), "PNG")
 REQUEST: Final = ask_by_form("/predict", "file")(SMALL, "image/png")
 
 LONG: Final = os.environ.get("STRESS") == "1"
 """Whether there is time for thousands of requests."""
-
-
-def status_of(url: str) -> int | None:
-    """What a new connection is answered; None where nobody listens."""
-    try:
-        return httpx.get(url, timeout=PATIENCE).status_code
-    except httpx.TransportError:
-        return None
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -138,74 +129,20 @@ def test_signal_during_the_start() -> None:
         assert process.wait(PATIENCE) == 0
 
 
-class Instance:
-    """One of the service's two instances, which may be stopped, killed and started again."""
-
-    def __init__(self, port: int, log: Path) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self._port = port
-        self._log = log
-        self.start()
-
-    def start(self) -> None:
-        with self._log.open("a") as log:
-            self.process = subprocess.Popen(
-                [PYTHON, "-m", "app.main"],
-                cwd=PROJECT_FOLDER,
-                env=environment(DIGITS_PORT=self._port, DIGITS_WORKERS=1, DIGITS_DRAIN=2),
-                stdout=log,
-                stderr=log,
-            )
-        wait_until(lambda: status_of(f"{self.url}/health/ready") == httpx.codes.OK, self.process)
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-@contextmanager
-def proxied(folder: Path) -> Iterator[tuple[int, Instance, Instance]]:
-    """Two instances behind HAProxy with the configuration that operators are shown; and the proxy's port."""
-    program = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
-    if program is None:
-        pytest.skip("needs haproxy: apt-get install haproxy")
-    front, one, two = free_ports()
-    instances = Instance(one, folder / "one.log"), Instance(two, folder / "two.log")
-    proxy = subprocess.Popen(
-        [program, "-db", "-f", str(PROJECT_FOLDER / "deploy" / "haproxy.cfg")],
-        env=os.environ
-        | {
-            "DIGITS_PROXY": f"127.0.0.1:{front}",
-            "DIGITS_ONE": f"127.0.0.1:{one}",
-            "DIGITS_TWO": f"127.0.0.1:{two}",
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until(lambda: status_of(f"http://127.0.0.1:{front}/health/ready") == httpx.codes.OK, proxy)
-        yield front, *instances
-    finally:
-        proxy.kill()
-        proxy.wait()
-        for instance in instances:
-            instance.end()
-
-
+@pytest.mark.skipif(HAPROXY is None, reason="needs haproxy: apt-get install haproxy")
 def test_rolling_restart_loses_no_request(tmp_path: Path) -> None:
     """Under load, one instance is restarted and the other killed: every request gets its reading."""
     rate, seconds = (200.0, 40.0) if LONG else (50.0, 14.0)
-    with proxied(tmp_path) as (port, one, two):
+    settings = {"DIGITS_WORKERS": 1, "DIGITS_DRAIN": 2}
+    with proxied(tmp_path, settings, settings) as (port, one, two):
         load = spawn(Demand(port, REQUEST, '"digit":7', rate, seconds, connections=64, patience=60.0))
         began = time.monotonic()
         time.sleep(1)
-        one.process.send_signal(signal.SIGTERM)
-        assert one.process.wait(PATIENCE) == 0
+        assert one.stop() == 0
         one.start()
         # The proxy looks twice a second.
         time.sleep(1.5)
-        two.process.send_signal(signal.SIGKILL)
-        two.process.wait()
+        two.end()
         assert time.monotonic() - began < seconds, "the load ended too early: nothing was proved"
         two.start()
         outcome = collect(load)
@@ -213,3 +150,21 @@ def test_rolling_restart_loses_no_request(tmp_path: Path) -> None:
     assert set(outcome.counts) == {"200"}
     assert outcome.counts["200"] > 0.8 * rate * seconds
     assert "Traceback" not in (tmp_path / "one.log").read_text() + (tmp_path / "two.log").read_text()
+
+
+@pytest.mark.skipif(HAPROXY is None, reason="needs haproxy: apt-get install haproxy")
+def test_slow_instance_is_not_gone(tmp_path: Path) -> None:
+    """Where no instance passes its check, the proxy asks all the same: one that is only slow answers in the end."""
+    settings = {"DIGITS_WORKERS": 1, "DIGITS_DRAIN": 2}
+    with proxied(tmp_path, settings, settings) as (port, one, two):
+        two.end()
+        one.process.send_signal(signal.SIGSTOP)
+        # By then the proxy has given up the check it was at.
+        time.sleep(6)
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as peer:
+            peer.sendall(REQUEST)
+            time.sleep(0.2)
+            one.process.send_signal(signal.SIGCONT)
+            answer = http.client.HTTPResponse(peer)
+            answer.begin()
+            assert (answer.status, b'"digit":7' in answer.read()) == (200, True)

@@ -1,7 +1,6 @@
 """A real service, several processes, under load while versions come and go: every request is answered, and right."""
 
 import shutil
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -11,10 +10,11 @@ from typing import Self
 
 import httpx
 
-from app.artifact import METADATA_FILE, TWIN_FILE, Metadata, current_folder, publish
+from app.artifact import current_folder
 from app.settings import PROJECT_FOLDER
 from tests.pictures import encode, seven
-from tests.system.conftest import PATIENCE, PYTHON, Server, environment, serve
+from tests.system.conftest import PATIENCE, Server, serve
+from tests.system.publishing import publish_another, rolled_back
 
 PROCESSES = 2
 CLIENTS = 4
@@ -76,22 +76,6 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def publish_another(home: Path, version: str, *, damaged: bool = False) -> None:
-    """Publish what is published again under another name."""
-    present = current_folder(home)
-
-    def write(folder: Path) -> Metadata:
-        shutil.copytree(present, folder, dirs_exist_ok=True)
-        metadata = Metadata.model_validate_json((present / METADATA_FILE).read_bytes())
-        metadata = metadata.model_copy(update={"version": version})
-        (folder / METADATA_FILE).write_text(metadata.model_dump_json())
-        if damaged:
-            (folder / TWIN_FILE).write_bytes(b"damaged")
-        return metadata
-
-    publish(home.parent, home.name, write, keep=2)
-
-
 def test_no_request_is_lost_while_versions_come_and_go(tmp_path: Path) -> None:
     """New, bad and former versions are published under load: both processes follow or stay, and all are answered."""
     home = Path(shutil.copytree(PROJECT_FOLDER / "artifacts" / "default", tmp_path / "default"))
@@ -109,16 +93,7 @@ def test_no_request_is_lost_while_versions_come_and_go(tmp_path: Path) -> None:
 
         wait_for(refused)
         assert load.versions_seen(20) == {"third"}
-        rollback = subprocess.run(
-            [PYTHON, "-m", "app.cli", "rollback", "--to", "third", home],
-            cwd=PROJECT_FOLDER,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-        )
-        assert (rollback.returncode, rollback.stdout) == (0, f"Published {home}/third\n"), rollback.stderr
+        assert rolled_back(home, "--to", "third") == "third"
         wait_for(lambda: httpx.get(f"{server.url}/model").json()["versions"]["refused"] is None)
         publish_another(home, "fourth")
         wait_for(lambda: load.versions_seen(20) == {"fourth"})
