@@ -51,7 +51,7 @@ def record(recipe: Recipe, dataset: Dataset, history: History, checkpoints: Path
     Raises:
         TrackingError: MLflow does not take it.
     """
-    parameters = {**dataclasses.asdict(recipe), "data": dataset.description, "data_digest": dataset.digest}
+    parameters = {**flat_parameters(recipe), "data": dataset.description, "data_digest": dataset.digest}
     figures = final_figures(artifact.evaluation) if artifact is not None and artifact.evaluation is not None else {}
     _to_tensorboard(parameters, figures, recipe.epochs, artifact, logs_folder(recipe, dataset, checkpoints))
     if os.environ.get(MLFLOW_VARIABLE):
@@ -59,6 +59,13 @@ def record(recipe: Recipe, dataset: Dataset, history: History, checkpoints: Path
             _to_mlflow(parameters, figures, history, artifact)
         except Exception as error:  # whatever its store raises
             raise TrackingError(f"MLflow did not record the training: {error}") from error
+
+
+def flat_parameters(recipe: Recipe) -> dict[str, Any]:
+    """All of a recipe by name; what belongs to the network for rows begins with `rows_`, if there is one."""
+    parameters = dataclasses.asdict(recipe)
+    rows: dict[str, Any] = parameters.pop("rows") or {}
+    return parameters | {f"rows_{name}": value for name, value in rows.items()}
 
 
 def final_figures(evaluation: Evaluation) -> dict[str, float]:
@@ -78,7 +85,7 @@ def final_figures(evaluation: Evaluation) -> dict[str, float]:
         figures["corrupted_accuracy"] = sum(part.score.share for part in evaluation.corrupted) / len(
             evaluation.corrupted
         )
-    return figures
+    return figures | {f"strings_right_{part.spacing}": part.strings.share for part in evaluation.strings}
 
 
 def _to_tensorboard(

@@ -1,5 +1,6 @@
 """Trainings leave their figures with TensorBoard, and with MLflow where its variable names a store."""
 
+import dataclasses
 import importlib.util
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from app.artifact import Artifact, Score, read_artifact
 from model_training import tracking
 from model_training.checkpoints import History
 from model_training.data import Dataset
-from model_training.recipe import Recipe
-from model_training.tracking import TrackingError, check_tracking, final_figures, record
+from model_training.recipe import Recipe, RowRecipe
+from model_training.tracking import TrackingError, check_tracking, final_figures, flat_parameters, record
 from model_training.training import LOGS_FOLDER, logs_folder, train
 
 HISTORY: History = {"loss": [0.5, 0.25], "accuracy": [0.75, 0.875]}
@@ -142,3 +143,14 @@ def test_missing_mlflow_is_told_before_the_training(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
     with pytest.raises(TrackingError, match="MLflow is not installed here"):
         check_tracking()
+
+
+def test_parameters_of_the_network_for_rows(quick_recipe: Recipe, row_recipe: RowRecipe) -> None:
+    """They are told one by one beside the others, and not at all where there is no such network."""
+    alone = flat_parameters(quick_recipe)
+    both = flat_parameters(dataclasses.replace(quick_recipe, rows=row_recipe))
+    assert alone.items() <= both.items()
+    assert {name: both[name] for name in both.keys() - alone.keys()} == {
+        f"rows_{name}": value for name, value in dataclasses.asdict(row_recipe).items()
+    }
+    assert "rows" not in both
