@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__, documentation, doors, problems
 from app.admission import Pool
-from app.draining import draining
+from app.draining import FAREWELL_SECONDS, draining
 from app.errors import ArtifactError
 from app.feedback.intake import taking_corrections
 from app.gate import GATE_KEY, Gate
@@ -78,6 +78,8 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
             del served
             with succession.following(live), draining(gate, settings.drain):
                 yield {STATE_KEY: live, GATE_KEY: gate}
+                # The server has given up what it still has, and would not wait until all of that is told.
+                await gate.emptied(FAREWELL_SECONDS)
 
     application = FastAPI(
         title="Digits",

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SHUTDOWN_SECONDS: Final = 5
 """How long requests under way may take once no more are accepted."""
 
+FAREWELL_SECONDS: Final = 3
+"""How long requests that were given up may then take to be told so: one may wait for a picture in a thread."""
+
 _LAST_RESORT_SECONDS: Final = 5
 """How long after that the process ends whatever its threads do: a decoder that hangs cannot be stopped otherwise."""
 

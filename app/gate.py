@@ -83,6 +83,8 @@ class Gate:
         """Bytes of the bodies of requests under way."""
         self.opened = 0
         """Connections that were ever made."""
+        self.serving = 0
+        """Requests that the application has and has not answered, whether it waits for them or for something else."""
         self._queue = queue
         self._standing = max(1, queue // STANDING_SHARE)
         self._held_bytes = held_bytes
@@ -131,6 +133,12 @@ class Gate:
         """
         if busy > self.connections - self.connections // PROBE_SHARE:
             raise OverloadedError("The service has as many connections as it may. Try again in a second.")
+
+    async def emptied(self, seconds: float) -> None:
+        """Wait until the application has no request any more, but not longer than this."""
+        with anyio.move_on_after(seconds):
+            while self.serving:  # noqa: ASYNC110  # once in the life of a process
+                await anyio.sleep(0.01)
 
     async def turn(self) -> None:
         """Wait until it is this request's turn: at once where few others are.

@@ -6,7 +6,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if __name__ == "__main__":
     # Until the server listens to SIGTERM, and once it is done with it, the signal is a clean end. First of all: the
@@ -24,6 +24,10 @@ from app.logs import logging_config
 from app.metrics_folder import shared_folder
 from app.rate import shared_between_processes
 from app.settings import Settings, complaints
+
+_STILL_SECONDS: Final = 20
+"""How long a process may say nothing before it is replaced. On a busy machine one that starts is silent for more than
+uvicorn's five seconds, and so is the one that replaces it."""
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -88,6 +92,7 @@ def main() -> None:
         server_header=False,
         timeout_keep_alive=settings.keep_alive,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_worker_healthcheck=_STILL_SECONDS,
         # uvicorn would believe whatever runs on this machine about its clients.
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),

@@ -279,6 +279,7 @@ class HttpProtocol(HttpToolsProtocol):
         caller: Caller = scope["state"][_CALLER_KEY]
         CALLER.set(caller)
         self._serving = caller
+        self._gate.serving += 1
         cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]  # uvicorn's own
 
         async def send_while_open(message: Message) -> None:
@@ -312,6 +313,7 @@ class HttpProtocol(HttpToolsProtocol):
                 await error_response(scope["path"], stopped, GUARD)(scope, receive, respond)
         finally:
             caller.release()
+            self._gate.serving -= 1
             self._serving = None
 
     def _refuse(self, error: OverloadedError) -> None:

@@ -348,3 +348,20 @@ def test_queue_depth() -> None:
     for caller in callers:
         caller.release()
     assert depth() == before
+
+
+def test_emptied() -> None:
+    """The end waits for the last request, and for no more than its time."""
+
+    async def scenario() -> None:
+        gate = Gate()
+        gate.serving = 1
+        with anyio.fail_after(PATIENCE):
+            await gate.emptied(0.02)
+            assert gate.serving == 1
+            async with anyio.create_task_group() as group:
+                group.start_soon(gate.emptied, math.inf)
+                await anyio.lowlevel.checkpoint()
+                gate.serving = 0
+
+    run(scenario)

@@ -1,7 +1,6 @@
 """The client: sends a request as it is to be sent, well or badly behaved, and reads the answer meanwhile."""
 
 import asyncio
-import select
 import socket
 import struct
 from contextlib import suppress
@@ -27,6 +26,7 @@ class _Response:
     """What httptools makes of the bytes."""
 
     def __init__(self) -> None:
+        self.begun = False
         self.whole = False
         self.keep_alive = False
         self._headers: dict[str, str] = {}
@@ -78,13 +78,14 @@ class Client:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 return None
             writing = asyncio.ensure_future(self._send(connection, sending))
+            response = _Response()
             try:
                 async with asyncio.timeout(PATIENCE):
-                    response = await self._receive(connection)
+                    await self._receive(connection, response)
             except TimeoutError:
                 raise CutError(f"no answer for {PATIENCE:.0f} s") from None
             except OSError as error:
-                raise CutError(type(error).__name__) from error
+                raise CutError(type(error).__name__, response.begun) from error
             else:
                 # A refusal may overtake the rest of the request.
                 keep = response.keep_alive and writing.done() and sending.complete
@@ -111,7 +112,7 @@ class Client:
         while kept:
             since, connection = kept.pop()
             # It has nothing to say but that it has been closed.
-            if self._loop.time() - since < _IDLE_SECONDS and not select.select([connection], [], [], 0)[0]:
+            if self._loop.time() - since < _IDLE_SECONDS and _is_open(connection):
                 return connection
             connection.close()
         connection = socket.socket()
@@ -134,11 +135,23 @@ class Client:
         if sending.ending is not Ending.WAIT:
             await asyncio.sleep(sending.pause)
 
-    async def _receive(self, connection: socket.socket) -> _Response:
-        response = _Response()
+    async def _receive(self, connection: socket.socket, response: _Response) -> None:
         while not response.whole:
             data = await self._loop.sock_recv(connection, 2**16)
             if not data:
-                raise CutError("closed without a whole answer")
+                raise CutError(
+                    "closed within the answer" if response.begun else "closed without an answer", response.begun
+                )
+            response.begun = True
             response.feed(data)
-        return response
+
+
+def _is_open(connection: socket.socket) -> bool:
+    """Whether the other side of an idle connection has closed it, or has said what nobody asked."""
+    try:
+        connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -6,6 +6,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
+from app.settings import Settings
 from tests.benchmarks.load import percentile
 from tests.soak.traffic import Answer, Sending, Sort, WrongAnswerError
 
@@ -14,8 +15,17 @@ PROXY_BUFFER: Final = 15 * 1024
 the part that it reserves."""
 
 
+SLOW: Final = float(Settings.model_fields["upload_timeout"].default)
+"""Seconds after which a client is too slow for the service: one that means to be quicker was held up itself."""
+
+
 class CutError(Exception):
     """The connection ended, or time passed, without a whole answer; the message says which."""
+
+    def __init__(self, reason: str, begun: bool = False) -> None:
+        """Say why, and whether the answer had begun."""
+        super().__init__(reason)
+        self.begun = begun
 
 
 class Outcome(StrEnum):
@@ -31,7 +41,7 @@ class Outcome(StrEnum):
 class Again(StrEnum):
     """Why a request was sent once more, as a sane client does."""
 
-    BUSY = "refused for want of room or time"
+    BUSY = "refused for want of room or time, the service's or its own"
     KILLED = "cut off by kill -9"
 
 
@@ -67,14 +77,14 @@ class History:
             *(names for (since, names), end in zip(self.versions, ends, strict=True) if Span(since, end).meets(span))
         )
 
-    def excuses(self, sending: Sending, span: Span) -> bool:
+    def excuses(self, sending: Sending, span: Span, *, begun: bool) -> bool:
         """Whether a request may have ended with an instance that was killed.
 
         The proxy repeats a request that it holds whole; of one that is larger, or comes slowly, it has passed the
-        beginning on.
+        beginning on. Nor can it take back an answer of which it has passed on the beginning.
         """
         held_whole = sending.size <= PROXY_BUFFER and len(sending.pieces) == 1 and sending.complete
-        return not held_whole and any(kill.meets(span) for kill in self.kills)
+        return (begun or not held_whole) and any(kill.meets(span) for kill in self.kills)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +183,11 @@ def judge(sort: Sort, sending: Sending, came: Answer | CutError | None, history:
     if came is None:
         return Verdict(Outcome.LEFT)
     if isinstance(came, CutError) or came.status == HTTPStatus.BAD_GATEWAY:
-        reason = str(came) if isinstance(came, CutError) else "502 by the proxy"
-        return Verdict(Again.KILLED) if history.excuses(sending, span) else Verdict(Outcome.LOST, reason)
-    if _asks_to_ask_again(came):
+        cut = came if isinstance(came, CutError) else CutError("502 by the proxy")
+        excused = history.excuses(sending, span, begun=cut.begun)
+        return Verdict(Again.KILLED) if excused else Verdict(Outcome.LOST, str(cut))
+    held_up = sending.complete and came.status == HTTPStatus.REQUEST_TIMEOUT and span.end - span.begin >= SLOW
+    if held_up or _asks_to_ask_again(came):
         return Verdict(Again.BUSY)
     try:
         versions = frozenset(sending.check(came))

@@ -229,7 +229,7 @@ def _plot_requests(axes: Axes, record: Record) -> None:
     for height, (name, mark) in zip((1.1, 1.1, 1.1, 1.2, 1.2), _MARKS.items(), strict=True):
         begins = [step.begin / _MINUTE for step in record.steps if step.name.startswith(name)]
         axes.plot(
-            begins, [height * top] * len(begins), mark, color="#333333", markersize=5, label=f"{name}: {len(begins)}"
+            begins, [height * top] * len(begins), mark, color="#333333", markersize=4, label=f"{name}: {len(begins)}"
         )
     axes.set_ylabel("Requests a minute, by outcome")
     axes.legend(loc="upper left", ncols=5, fontsize=7.5, frameon=False)

@@ -105,7 +105,7 @@ def test_connections_are_kept() -> None:
 
 def test_half_an_answer() -> None:
     """An answer that is not whole is none."""
-    with pytest.raises(CutError, match="closed without a whole answer"):
+    with pytest.raises(CutError, match="closed within the answer"):
         asked(hanging_up, Sending((b"on",), nothing))
 
 

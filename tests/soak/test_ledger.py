@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.soak.ledger import PROXY_BUFFER, Again, CutError, Fault, History, Ledger, Outcome, Span, Verdict, judge
+from tests.soak.ledger import PROXY_BUFFER, SLOW, Again, CutError, Fault, History, Ledger, Outcome, Span, Verdict, judge
 from tests.soak.traffic import Answer, Check, Group, Sending, Sort, reads, refused
 
 PLAIN = Sending((b"small",), reads(7))
@@ -106,6 +106,23 @@ def test_kill(
     check: Check = reads(7)
     found = judge(SORT, Sending(pieces, check, complete=complete), came, history, span)
     assert found.outcome == (Again.KILLED if excused else Outcome.LOST)
+
+
+def test_kill_within_the_answer(history: History) -> None:
+    """An answer of which the proxy has passed on the beginning can end with a kill, whatever the request was."""
+    cut = CutError("closed within the answer", begun=True)
+    assert judge(SORT, PLAIN, cut, history, Span(35.0, 36.0)).outcome is Again.KILLED
+    assert judge(SORT, PLAIN, cut, history, Span(25.0, 26.0)).outcome is Outcome.LOST
+
+
+def test_client_that_was_held_up(history: History) -> None:
+    """A client that took longer than the service waits is told so and asks again; one that stalls is to be told so."""
+    late = problem(408, "upload_timeout")
+    assert judge(SORT, PLAIN, late, history, Span(1.0, 1.0 + SLOW)).outcome is Again.BUSY
+    assert judge(SORT, PLAIN, late, history, Span(1.0, 2.0)).outcome is Outcome.WRONG
+    stalling = Sending((b"part",), refused(408, "upload_timeout"), complete=False)
+    stalls = Sort(Group.SLOW, "stalls", 1.0, (stalling,), "408 upload_timeout")
+    assert judge(stalls, stalling, late, history, Span(1.0, 1.0 + SLOW)).outcome is Outcome.REFUSED
 
 
 def test_accounts() -> None:

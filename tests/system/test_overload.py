@@ -1,7 +1,10 @@
 """More requests than the service can answer: it answers as many as it can, refuses the rest at once, and stays well."""
 
+import os
 import select
+import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -132,3 +135,16 @@ def test_slow_clients_keep_nobody_out(stalled: bytes) -> None:
     ):
         assert httpx.get(f"{server.url}/health/ready").status_code == httpx.codes.OK
         wait_until(lambda: is_read(server, pictures.encode(pictures.seven(28, 28), "PNG")), server.process)
+
+
+def test_process_that_is_held_up_is_not_replaced() -> None:
+    """A process that gets no processor for some seconds goes on, as one does that takes long to start."""
+    with serve(DIGITS_WORKERS=2) as server:
+        wait_until(lambda: len(workers_of(server)) == 2, server.process)
+        before = workers_of(server)
+        os.kill(before[0], signal.SIGSTOP)
+        # uvicorn's own patience is five seconds.
+        time.sleep(7)
+        os.kill(before[0], signal.SIGCONT)
+        assert workers_of(server) == before
+        wait_until(lambda: is_read(server, PHOTOGRAPH), server.process)

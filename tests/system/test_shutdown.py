@@ -19,7 +19,7 @@ from app.draining import SHUTDOWN_SECONDS
 from app.settings import PROJECT_FOLDER
 from tests import pictures
 from tests.benchmarks.open_loop import Demand, collect, spawn
-from tests.benchmarks.servers import ask_by_form
+from tests.benchmarks.servers import ask_by_form, http_request
 from tests.system.conftest import PATIENCE, PYTHON, Server, environment, serve, wait_until, workers_of
 from tests.system.instances import HAPROXY, proxied, status_of
 
@@ -104,6 +104,33 @@ def test_work_under_way_is_finished(workers: int) -> None:
                 answer.begin()
                 assert (answer.status, b'"digit":7' in answer.read()) == (200, True)
         assert server.process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_work_that_waits_is_told(workers: int) -> None:
+    """Batches that would take longer than the service waits at its end are told to come again."""
+    photograph = pictures.encode(pictures.seven(4032, 3024), "PNG")
+    requests = [*[upload_of(photograph, 64)] * 8, *[upload_of(SMALL, 8)] * 12]
+    with serve(DIGITS_WORKERS=workers, DIGITS_POOL_THREADS=1) as server, contextlib.ExitStack() as stack:
+        host, _, port = server.url.removeprefix("http://").rpartition(":")
+        peers = [stack.enter_context(socket.create_connection((host, int(port)), PATIENCE)) for _ in requests]
+        for peer, request in zip(peers, requests, strict=True):
+            peer.sendall(request)
+        # The last is accepted once another that came later is answered.
+        assert status_of(f"{server.url}/health/live") == httpx.codes.OK
+        server.process.send_signal(signal.SIGTERM)
+        for peer in peers:
+            answer = http.client.HTTPResponse(peer)
+            answer.begin()
+            content = answer.read()
+            assert answer.status == 200 or (answer.status == 503 and b'"code":"shutting_down"' in content)
+        assert server.process.wait(PATIENCE) == 0
+
+
+def upload_of(picture: bytes, count: int) -> bytes:
+    """A whole request with a picture many times."""
+    request = httpx.Request("POST", "http://soak/predict/batch", files=[("file", ("digit", picture))] * count)
+    return http_request("POST", "/predict/batch", request.headers["content-type"], request.read())
 
 
 def test_signal_during_the_start() -> None:
