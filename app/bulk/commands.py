@@ -134,7 +134,9 @@ def _carry_out(order: Order) -> int:
     else:
         Output(job.output).clean()
     seconds = time.monotonic() - began
-    _say(f"{pictures:,} pictures in {seconds:,.1f} s, {failed:,} of them could not be read; {order.output} says why.")
+    _say(f"{pictures:,} pictures in {seconds:,.1f} s.")
+    if failed:
+        _say(f"{failed:,} of them could not be read; {order.output} says why.")
     return SOME_FAILED if failed or undone else 0
 
 

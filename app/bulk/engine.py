@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from app.bulk.work import Job, Outcome, ShardReader
 from app.console import without_native_messages
-from app.errors import ArtifactError, EngineError
+from app.errors import ArtifactError, EngineError, PlaceError
 
 _ENVIRONMENT: Final = {
     # Ray would report to its makers that it is used, and on what.
@@ -157,7 +157,7 @@ class Worker:
         try:
             if self._reader is None:
                 self._reader = _shard_reader(self._job)
-        except (ArtifactError, OSError) as error:
+        except (ArtifactError, PlaceError, OSError) as error:
             return Outcome(_FATAL, problem=str(error))
         return self._reader.read(shard)
 

@@ -118,17 +118,11 @@ def write_plan(shards: Iterable[list[Item]], path: Path) -> tuple[int, str]:
     return count, digest.hexdigest()
 
 
-class Plan:
-    """A plan that was written down."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        """Take an open plan."""
-        self._file = pq.ParquetFile(file)
-
-    def shard(self, number: int) -> list[Item]:
-        """What a shard consists of."""
-        rows = self._file.read_row_group(number, use_threads=False).to_pylist()
-        return [Item(row["place"].decode("utf-8", "surrogateescape"), row["row_group"], row["extent"]) for row in rows]
+def planned(file: IO[bytes], shard: int) -> list[Item]:
+    """What a shard consists of, as an open plan says."""
+    with pq.ParquetFile(file) as plan:
+        rows = plan.read_row_group(shard, use_threads=False).to_pylist()
+    return [Item(row["place"].decode("utf-8", "surrogateescape"), row["row_group"], row["extent"]) for row in rows]
 
 
 def _told(value: object) -> str:

@@ -10,7 +10,7 @@ from app.batch import Reader
 from app.bulk.contents import read_item
 from app.bulk.listing import Columns
 from app.bulk.output import Output
-from app.bulk.plan import PLAN_FILE, Plan, part
+from app.bulk.plan import PLAN_FILE, part, planned
 from app.bulk.rows import RowWriter, counts
 from app.schemas import ModelName
 
@@ -46,15 +46,14 @@ class ShardReader:
     """Reads shards, one after the other."""
 
     def __init__(self, job: Job, reader: Reader) -> None:
-        """Open the job's plan.
+        """Take a job, and what reads its pictures.
 
         Raises:
-            OSError: it cannot be opened.
+            PlaceError, OSError: its output is out of reach.
         """
         self._job = job
         self._reader = reader
         self._output = Output(job.output)
-        self._plan = Plan(self._output.open(PLAN_FILE))
 
     def read(self, shard: int) -> Outcome:
         """Read a shard and publish its results, unless they are there.
@@ -66,8 +65,10 @@ class ShardReader:
             if self._output.exists(name):
                 return self._told(shard, 0.0)
             began = time.process_time()
+            with self._output.open(PLAN_FILE) as plan:
+                items = planned(plan, shard)
             with self._output.publish(name) as path, RowWriter(path, self._job.model) as rows:
-                for item in self._plan.shard(shard):
+                for item in items:
                     for found in read_item(item, self._reader, self._job.columns, self._job.max_bytes):
                         rows.add(found)
             return self._told(shard, time.process_time() - began)
