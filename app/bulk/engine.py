@@ -61,12 +61,12 @@ def cluster(address: str | None, workers: int) -> Iterator[int]:
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         where = "Ray does not start" if address is None else f"There is no Ray cluster at {address}"
         raise EngineError(f"{where}: {error}") from error
-    try:
-        # Ray prints what happens to its processes, page by page; what becomes of the shards is told by who asks.
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123  # the name of a device
+    # Ray prints what happens to its processes, page by page; what becomes of the shards is told by who asks.
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123  # the name of a device
+        try:
             yield int(ray.cluster_resources().get("CPU", 0))
-    finally:
-        ray.shutdown()
+        finally:
+            ray.shutdown()
 
 
 def read_shards(job: Job, shards: Sequence[int], workers: int) -> Iterator[Outcome]:
