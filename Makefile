@@ -79,7 +79,7 @@ openapi: $(DEV_READY) ## write app/openapi.json, the document of the interface
 lock: $(DEV_READY) ## resolve the dependencies of pyproject.toml anew
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra feedback -o requirements.txt
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --extra feedback -o requirements-train.txt
-	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --extra tracking --extra tracing --extra feedback --extra client --group dev -o requirements-dev.txt
+	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --extra tracking --extra tracing --extra feedback --extra client --extra ray --group dev -o requirements-dev.txt
 	$(DEV)/uv pip compile tests/fuzz/requirements.in $(LOCK_FLAGS) --python-version 3.11 -o tests/fuzz/requirements.txt
 	for lock in $(BENCH)/*.in; do \
 		[ $$lock = $(BENCH)/common.in ] || \

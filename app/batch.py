@@ -4,7 +4,8 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import BinaryIO, Final, Protocol, TypeVar
+from functools import partial
+from typing import IO, Final, Protocol, TypeVar
 
 from app.errors import MissingPictureError, PictureError, RefusedError, TooManyBytesError, UploadError
 from app.results import Result
@@ -57,8 +58,22 @@ def read_path(path: str, reader: Reader, max_bytes: int) -> Result:
     Raises:
         UnavailableError: the reader asks a service that cannot be asked.
     """
+    return read_loaded(path, partial(_load, path, max_bytes), reader)
+
+
+def read_loaded(path: str, load: Callable[[], bytes], reader: Reader) -> Result:
+    """As `read_path`, for a picture that is loaded in another way.
+
+    Args:
+        path: what to call it.
+        load: brings the bytes; it may raise OSError, and what `take` raises.
+        reader: what reads it.
+
+    Raises:
+        UnavailableError: the reader asks a service that cannot be asked.
+    """
     try:
-        picture = _load(path, max_bytes)
+        picture = load()
     except OSError as error:
         return Result(path, code=UNREADABLE, detail=f"{error.strerror or error}.")
     except UploadError as error:
@@ -71,12 +86,14 @@ def read_path(path: str, reader: Reader, max_bytes: int) -> Result:
         return Result(path, code=error.code, detail=str(error))
 
 
-def _load(path: str, max_bytes: int) -> bytes:
-    if path == STDIN:
-        picture = _beginning(sys.stdin.buffer, max_bytes + 1)
-    else:
-        with open(path, "rb") as file:  # noqa: PTH123  # Path keeps the parts of each name
-            picture = _beginning(file, max_bytes + 1)
+def take(file: IO[bytes], max_bytes: int) -> bytes:
+    """The whole content of a file.
+
+    Raises:
+        TooManyBytesError: there is more than so many bytes.
+        MissingPictureError: there is nothing.
+    """
+    picture = _beginning(file, max_bytes + 1)
     if len(picture) > max_bytes:
         raise TooManyBytesError(f"It has more than {max_bytes:,} bytes, which DIGITS_MAX_BYTES allows.")
     if not picture:
@@ -84,7 +101,14 @@ def _load(path: str, max_bytes: int) -> bytes:
     return picture
 
 
-def _beginning(file: BinaryIO, size: int) -> bytes:
+def _load(path: str, max_bytes: int) -> bytes:
+    if path == STDIN:
+        return take(sys.stdin.buffer, max_bytes)
+    with open(path, "rb") as file:  # noqa: PTH123  # Path keeps the parts of each name
+        return take(file, max_bytes)
+
+
+def _beginning(file: IO[bytes], size: int) -> bytes:
     """At most so many bytes; asked for all at once, a file object would reserve that much for a small picture too."""
     chunks = []
     while size and (chunk := file.read(min(_CHUNK, size))):

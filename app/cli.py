@@ -14,6 +14,7 @@ import click
 from pydantic import ValidationError
 
 from app import __version__
+from app.bulk.commands import bulk
 from app.console import Console, without_native_messages
 from app.errors import ArtifactError, UnavailableError
 from app.feedback.commands import feedback
@@ -151,6 +152,7 @@ def rollback(model: Path | None, version: str | None) -> None:
     click.echo(f"Published {folder}")
 
 
+commands.add_command(bulk)
 commands.add_command(feedback)
 
 

@@ -121,6 +121,26 @@ class FeedbackUnavailableError(FeedbackError):
     """The database of the corrections does not answer, or has no room."""
 
 
+class BulkError(DigitsError):
+    """An archive of pictures is not read."""
+
+
+class PlaceError(BulkError):
+    """A place to read from, or to write to, is none."""
+
+
+class OtherJobError(BulkError):
+    """What is in the output belongs to another job."""
+
+
+class EngineError(BulkError):
+    """There is no Ray to work with."""
+
+
+class StoreError(BulkError):
+    """What is kept elsewhere cannot be fetched now; it says nothing about the picture."""
+
+
 class ServiceError(DigitsError):
     """A service elsewhere was asked and gave no reading."""
 

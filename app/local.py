@@ -20,7 +20,8 @@ class LocalReader:
         settings = settings if settings is not None else Settings()
         self._model = load_model(settings.model)
         metadata = self._model.metadata
-        self._name = ModelName(name=metadata.name, version=metadata.version)
+        self.model = ModelName(name=metadata.name, version=metadata.version)
+        """Which model answers."""
         self._max_pixels = settings.max_pixels
 
     def read(self, picture: bytes, *, explain: bool = False) -> Prediction:
@@ -34,7 +35,7 @@ class LocalReader:
             PictureError: it is no picture, damaged, too large or blank.
         """
         reading = read(open_upload(picture, self._max_pixels), self._model.classifier, with_evidence=explain)
-        return answer(reading, self._model.metadata.thresholds, self._name)
+        return answer(reading, self._model.metadata.thresholds, self.model)
 
     def read_numbers(self, picture: bytes) -> Numbers:
         """Read all digits of an encoded picture, row by row.
@@ -47,4 +48,4 @@ class LocalReader:
         """
         upload = open_upload(picture, self._max_pixels)
         reading = read_rows(upload, self._model.classifier, self._model.row_reader)
-        return answer_rows(reading, self._model.metadata.thresholds, self._name)
+        return answer_rows(reading, self._model.metadata.thresholds, self.model)

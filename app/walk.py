@@ -2,7 +2,7 @@
 
 import heapq
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 STDIN: Final = "-"
@@ -21,24 +21,33 @@ _BLOCK: Final = 8192
 their pictures by far and keeps them sorted without ever holding all their names."""
 
 
-def walk(paths: Iterable[str]) -> Iterator[str]:
+def is_picture(name: str) -> bool:
+    """Whether a file's name is that of a picture."""
+    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+
+
+def walk(paths: Iterable[str], wanted: Callable[[str], bool] = is_picture) -> Iterator[str]:
     """Yield the files to read, folders in the order of their sorted names.
 
     What cannot be listed or is not there is yielded too: whoever opens it learns why. Names that begin with a dot and
     links to folders are left out, but for the paths given.
+
+    Args:
+        paths: of files, which are yielded whatever their names, and of folders.
+        wanted: which names are taken from folders.
     """
     for path in paths:
         if path == STDIN or not os.path.isdir(path):  # noqa: PTH112  # names are strings here, whatever bytes they have
             yield path
             continue
         # A stack instead of a recursion: folders may be nested deeper than calls may.
-        open_folders = [_sorted_entries(path)]
+        open_folders = [_sorted_entries(path, wanted)]
         while open_folders:
             entry = next(open_folders[-1], None)
             if entry is None:
                 open_folders.pop()
             elif entry[1]:
-                open_folders.append(_sorted_entries(entry[0]))
+                open_folders.append(_sorted_entries(entry[0], wanted))
             else:
                 yield entry[0]
 
@@ -54,7 +63,7 @@ def count(paths: Iterable[str]) -> int:
                 total += 1
                 continue
             try:
-                for name, is_folder in _entries(folder):
+                for name, is_folder in _entries(folder, is_picture):
                     if is_folder:
                         folders.append(os.path.join(folder, name))  # noqa: PTH118
                     else:
@@ -64,12 +73,12 @@ def count(paths: Iterable[str]) -> int:
     return total
 
 
-def _sorted_entries(folder: str) -> Iterator[tuple[str, bool]]:
+def _sorted_entries(folder: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bool]]:
     """The path of each picture and folder in a folder, and whether it is a folder."""
     last = ""
     while True:
         try:
-            block = heapq.nsmallest(_BLOCK, (entry for entry in _entries(folder) if entry[0] > last))
+            block = heapq.nsmallest(_BLOCK, (entry for entry in _entries(folder, wanted) if entry[0] > last))
         except OSError:
             yield folder, False
             return
@@ -80,17 +89,17 @@ def _sorted_entries(folder: str) -> Iterator[tuple[str, bool]]:
         last = block[-1][0]
 
 
-def _entries(folder: str) -> Iterator[tuple[str, bool]]:
+def _entries(folder: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bool]]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield entry.name, True
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and _may_be_picture(entry):  # noqa: PTH122
+            elif wanted(entry.name) and _may_be_read(entry):
                 yield entry.name, False
 
 
-def _may_be_picture(entry: "os.DirEntry[str]") -> bool:
+def _may_be_read(entry: "os.DirEntry[str]") -> bool:
     """Whether it is a file, or a link that leads nowhere, which somebody should hear of."""
     return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))  # noqa: PTH110

@@ -39,6 +39,16 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.protocol_schemas",
     "app.assets",
     "app.bands",
+    "app.bulk.commands",
+    "app.bulk.contents",
+    "app.bulk.engine",
+    "app.bulk.files",
+    "app.bulk.jobs",
+    "app.bulk.listing",
+    "app.bulk.output",
+    "app.bulk.plan",
+    "app.bulk.rows",
+    "app.bulk.work",
     "app.charts",
     "app.contrast",
     "app.correlation",
@@ -115,6 +125,8 @@ LAYERS = [
         "app.reference",
         "app.walk",
     },
+    {"app.bulk.files"},
+    {"app.bulk.listing", "app.bulk.output"},
     {"app.bands", "app.containers", "app.items", "app.sheet", "app.values", "app.requests", "app.logs", "app.metrics"},
     {
         "app.contrast",
@@ -151,12 +163,24 @@ LAYERS = [
         "app.routes.tensorflow_serving",
     },
     {"app.doors", "app.feedback.commands"},
+    {"app.bulk.contents", "app.bulk.plan"},
+    {"app.bulk.rows"},
+    {"app.bulk.work"},
+    {"app.bulk.engine", "app.bulk.jobs"},
+    {"app.bulk.commands"},
     {"app.application"},
     {"app.main", "app.cli"},
 ]
 """From the bottom: a module imports only from layers below its own."""
 
-PACKAGES = {"app", "app.feedback", "app.feedback.migrations", "app.feedback.migrations.versions", "app.routes"}
+PACKAGES = {
+    "app",
+    "app.bulk",
+    "app.feedback",
+    "app.feedback.migrations",
+    "app.feedback.migrations.versions",
+    "app.routes",
+}
 """They hold no code."""
 
 
@@ -280,6 +304,32 @@ def test_only_the_store_knows_databases() -> None:
     assert users == {"app.feedback.commands", "app.feedback.intake", "model_training.corrections"}
 
 
+def test_only_bulk_knows_ray() -> None:
+    """What archives of pictures take is named by the bulk command's modules alone, Ray by one, inside functions."""
+
+    def named(found: set[str]) -> set[str]:
+        return {other.split(".")[0] for other in found} & {"ray", "pyarrow", "fsspec"}
+
+    assert {name for name in SERVICE if named(imports_of(name))} == {
+        "app.bulk.contents",
+        "app.bulk.engine",
+        "app.bulk.files",
+        "app.bulk.listing",
+        "app.bulk.plan",
+        "app.bulk.rows",
+        "app.bulk.work",
+    }
+    assert [name for name in SERVICE if "ray" in named(imports_of(name))] == ["app.bulk.engine"]
+    at_import = [
+        node
+        for node in ast.parse(ALL_PATHS["app.bulk.engine"].read_text()).body
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef)
+    ]
+    assert not named(imports_in(ast.Module(at_import, [])))
+    users = {name for name in SERVICE if any(other.startswith("app.bulk") for other in ours(name))}
+    assert {name for name in users if not name.startswith("app.bulk.")} == {"app.cli"}
+
+
 def test_only_compilation_imports_keras_and_only_when_called() -> None:
     """Keras and TensorFlow are imported by one module of the service, inside functions or for types alone."""
 
@@ -338,7 +388,7 @@ def test_service_without_a_database_loads_none() -> None:
         "import app.cli, app.main; from tests.app.service import serving\n"
         "with serving(app.main.application()) as client: assert client.get('/health/ready').status_code == 200"
     )
-    assert not {"sqlalchemy", "alembic", "psycopg", "mako"} & loaded_by(serves)
+    assert not {"sqlalchemy", "alembic", "psycopg", "mako", "ray", "pyarrow", "fsspec"} & loaded_by(serves)
 
 
 def test_supervisor_is_light() -> None:
