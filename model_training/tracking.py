@@ -51,7 +51,7 @@ def record(recipe: Recipe, dataset: Dataset, history: History, checkpoints: Path
     Raises:
         TrackingError: MLflow does not take it.
     """
-    parameters = {**dataclasses.asdict(recipe), "data": dataset.description, "data_digest": dataset.digest}
+    parameters = {**_flat(recipe), "data": dataset.description, "data_digest": dataset.digest}
     figures = final_figures(artifact.evaluation) if artifact is not None and artifact.evaluation is not None else {}
     _to_tensorboard(parameters, figures, recipe.epochs, artifact, logs_folder(recipe, dataset, checkpoints))
     if os.environ.get(MLFLOW_VARIABLE):
@@ -59,6 +59,13 @@ def record(recipe: Recipe, dataset: Dataset, history: History, checkpoints: Path
             _to_mlflow(parameters, figures, history, artifact)
         except Exception as error:  # whatever its store raises
             raise TrackingError(f"MLflow did not record the training: {error}") from error
+
+
+def _flat(recipe: Recipe) -> dict[str, Any]:
+    """What decides a training, by names; neither store takes one recipe inside another, nor none."""
+    parameters = dataclasses.asdict(recipe)
+    rows = parameters.pop("rows") or {}
+    return parameters | {f"rows_{name}": value for name, value in rows.items()}
 
 
 def final_figures(evaluation: Evaluation) -> dict[str, float]:
