@@ -15,6 +15,7 @@ from app.contract import (
     BOX,
     COLUMNS_SHAPE,
     INPUT_SHAPE,
+    NOTHING,
     SIDE,
     STRIP_HEIGHT,
     STRIP_SHAPE,
@@ -26,7 +27,10 @@ from app.ground import Grey
 from app.interpreter import Twin
 
 SEEN_AROUND: Final = 48
-"""Pixels to the left and right that a column's answer depends on: so far windows on long strips overlap."""
+"""Pixels to the left and right of a column beyond which its answer depends on none: so far windows overlap."""
+
+_BLANK: Final = np.eye(SYMBOLS, dtype=np.float32)[NOTHING]
+"""A column's answer where there is no ink."""
 
 _COPIES: Final = 3
 """Times that the self-test's digit stands in its strip."""
@@ -46,6 +50,8 @@ class RowReader:
     def read(self, strip: Grey) -> npt.NDArray[np.float32]:
         """Softmax probabilities, float32 (columns, SYMBOLS), one column for each STRIP_STEP pixels.
 
+        Windows without ink are not shown to the network: the gaps of a row may be as wide as the picture.
+
         Args:
             strip: uint8 (STRIP_HEIGHT, width), white ink on black.
         """
@@ -53,11 +59,14 @@ class RowReader:
         width = strip.shape[1]
         answers = np.empty((-(-width // STRIP_STEP), SYMBOLS), np.float32)
         for start in range(0, max(1, width - 2 * SEEN_AROUND), STRIP_WINDOW - 2 * SEEN_AROUND):
-            window = np.zeros((1, *STRIP_SHAPE), np.uint8)
             part = strip[:, start : start + STRIP_WINDOW]
-            window[0, :, : part.shape[1], 0] = part
             here = answers[start // STRIP_STEP :][: COLUMNS_SHAPE[0]]
             known = SEEN_AROUND // STRIP_STEP if start else 0
+            if not part.any():
+                here[known:] = _BLANK
+                continue
+            window = np.zeros((1, *STRIP_SHAPE), np.uint8)
+            window[0, :, : part.shape[1], 0] = part
             here[known:] = runner(window)[known : len(here)]
         return answers
 

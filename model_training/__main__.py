@@ -109,6 +109,8 @@ def rows(
     checkpoints = artifacts / TRAINING_FOLDER / chosen.name
     try:
         with _alone(checkpoints):
+            # Without a model to go with it the network could not be published.
+            read_artifact(artifacts / chosen.name)
             dataset = load_dataset(chosen.source, mnist)
             trained = train_rows(chosen.rows, dataset, checkpoints / ROWS_FOLDER)
             published = read_artifact(publish_rows(chosen.name, dataset, trained, artifacts, keep))

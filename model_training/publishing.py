@@ -126,7 +126,7 @@ def publish_rows(name: str, dataset: Dataset, rows: TrainedRows, root: Path, kee
     """Publish the published model again with another network for rows; all else of it stays.
 
     Raises:
-        ArtifactError: nothing is published under the name, or the twin differs.
+        ArtifactError: nothing is published under the name, the twin differs or a self-test fails.
     """
     before = read_artifact(root / name)
 
@@ -138,8 +138,9 @@ def publish_rows(name: str, dataset: Dataset, rows: TrainedRows, root: Path, kee
         dated = {"created": now, "version": f"{now:%Y%m%d}-{before.metadata.weights_digest[:8]}"}
         metadata = _with_rows(folder, before.metadata.model_copy(update=dated), rows)
         (folder / METADATA_FILE).write_text(metadata.model_dump_json(indent=1))
+        model = load_model(folder)
         if before.evaluation is not None:
-            strings = measure_strings(load_model(folder), dataset.test)
+            strings = measure_strings(model, dataset.test)
             evaluation = before.evaluation.model_copy(update={"strings": strings})
             (folder / EVALUATION_FILE).write_text(evaluation.model_dump_json(indent=1))
             (folder / CARD_FILE).write_text(model_card(metadata, evaluation))

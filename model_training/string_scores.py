@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from app.artifact import StringsScore
+from app.errors import PictureError
 from app.loading import Model
 from app.rows import read_page
 from model_training.data import Digits
@@ -44,9 +45,12 @@ def _strings(digits: Digits, spacing: Spacing, count: int) -> Iterator[String]:
 
 
 def read_text(model: Model, string: String) -> str:
-    """The most probable digits on a picture, rows between newlines."""
+    """The most probable digits on a picture, rows between newlines; none where the service finds no ink."""
     read_strip = model.row_reader.read if model.row_reader is not None else None
-    rows = read_page(string.picture, model.classifier.classify, read_strip).rows
+    try:
+        rows = read_page(string.picture, model.classifier.classify, read_strip).rows
+    except PictureError:
+        return ""
     return "\n".join("".join(str(int(digit.probabilities.argmax())) for digit in row) for row in rows)
 
 

@@ -1,5 +1,6 @@
 """What the network for rows learns from: strips of composed strings, and what each column is the middle of."""
 
+import io
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from app.artifact import write_atomically
 from app.contract import NOTHING, OTHER, STRIP_HEIGHT, STRIP_STEP
 from app.errors import PictureError
 from app.page import find_ink_rows
@@ -95,17 +97,17 @@ def make_strips(digits: Digits, recipe: RowRecipe, count: int, folder: Path) -> 
 
 def _make_chunk(digits: Digits, recipe: RowRecipe, chunk: int, path: Path) -> None:
     strips = list(compose_strips(digits, recipe, CHUNK, np.random.default_rng([recipe.seed, chunk])))
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.savez(
-            file,
-            pixels=np.concatenate([strip.pixels for strip in strips], axis=1),
-            widths=[strip.pixels.shape[1] for strip in strips],
-            symbols=np.concatenate([strip.symbols for strip in strips]),
-            middles=np.concatenate([strip.middles for strip in strips]),
-            lengths=[len(strip.symbols) for strip in strips],
-        )
-    os.replace(partial, path)
+    content = io.BytesIO()
+    np.savez(
+        content,
+        pixels=np.concatenate([strip.pixels for strip in strips], axis=1),
+        widths=[strip.pixels.shape[1] for strip in strips],
+        symbols=np.concatenate([strip.symbols for strip in strips]),
+        middles=np.concatenate([strip.middles for strip in strips]),
+        lengths=[len(strip.symbols) for strip in strips],
+    )
+    # What a killed training's processes still make is made again meanwhile: both may end at once.
+    write_atomically(path, content.getvalue())
 
 
 def _load(path: Path) -> list[LabelledStrip]:

@@ -51,7 +51,7 @@ def record(recipe: Recipe, dataset: Dataset, history: History, checkpoints: Path
     Raises:
         TrackingError: MLflow does not take it.
     """
-    parameters = {**flat_parameters(recipe), "data": dataset.description, "data_digest": dataset.digest}
+    parameters = {**_flat(recipe), "data": dataset.description, "data_digest": dataset.digest}
     figures = final_figures(artifact.evaluation) if artifact is not None and artifact.evaluation is not None else {}
     _to_tensorboard(parameters, figures, recipe.epochs, artifact, logs_folder(recipe, dataset, checkpoints))
     if os.environ.get(MLFLOW_VARIABLE):
@@ -61,10 +61,10 @@ def record(recipe: Recipe, dataset: Dataset, history: History, checkpoints: Path
             raise TrackingError(f"MLflow did not record the training: {error}") from error
 
 
-def flat_parameters(recipe: Recipe) -> dict[str, Any]:
-    """All of a recipe by name; what belongs to the network for rows begins with `rows_`, if there is one."""
+def _flat(recipe: Recipe) -> dict[str, Any]:
+    """What decides a training, by names; neither store takes one recipe inside another, nor none."""
     parameters = dataclasses.asdict(recipe)
-    rows: dict[str, Any] = parameters.pop("rows") or {}
+    rows = parameters.pop("rows") or {}
     return parameters | {f"rows_{name}": value for name, value in rows.items()}
 
 

@@ -150,7 +150,8 @@ def accuracy(y_true: Any, y_pred: Any) -> Any:
 
 def _fingerprint(recipe: Recipe, dataset: Dataset) -> str:
     """What must be the same for a checkpoint to be taken up."""
-    facts = [dataclasses.asdict(recipe), dataset.digest, keras.__version__]
+    # The network for rows is trained by itself.
+    facts = [dataclasses.asdict(dataclasses.replace(recipe, rows=None)), dataset.digest, keras.__version__]
     if dataset.corrections is not None:
         facts.append(dataset.corrections.digest)
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

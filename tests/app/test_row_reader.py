@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from app.compilation import compile_rows
-from app.contract import COLUMNS_SHAPE, STRIP_HEIGHT, STRIP_SHAPE, STRIP_STEP, STRIP_WINDOW, SYMBOLS
+from app.contract import COLUMNS_SHAPE, NOTHING, STRIP_HEIGHT, STRIP_SHAPE, STRIP_STEP, STRIP_WINDOW, SYMBOLS
 from app.errors import ArtifactError
+from app.interpreter import Runner
+from app.loading import load_model
 from app.row_reader import SEEN_AROUND, RowReader
+from app.settings import PROJECT_FOLDER
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,37 @@ class TestRead:
         for start in (0, 100, 300, 700 - STRIP_WINDOW):
             expected = np.asarray(small(strip[:, :, start : start + STRIP_WINDOW]))[0]
             assert found[start // 2 : start // 2 + COLUMNS_SHAPE[0]] == pytest.approx(expected, abs=1e-5)
+
+    def test_gaps_cost_nothing(self, reader: RowReader, monkeypatch: pytest.MonkeyPatch) -> None:
+        """However wide a gap, only windows with ink are shown to the network; nothing stands in the others."""
+        strip = np.zeros((STRIP_HEIGHT, 50_000), np.uint8)
+        ends = [np.s_[:, 4:40], np.s_[:, -40:-4]]
+        for end in ends:
+            strip[end] = noise(1, 36)[0, ..., 0]
+        alone = reader.read(strip[:, :STRIP_WINDOW])
+        shown = 0
+        run = Runner.__call__
+
+        def counted(self: Runner, array: np.ndarray) -> np.ndarray:
+            nonlocal shown
+            shown += 1
+            return run(self, array)
+
+        monkeypatch.setattr(Runner, "__call__", counted)
+        found = reader.read(strip)
+        assert shown <= 4
+        assert np.array_equal(found[:20], alone[:20])
+        assert (found[-20:, NOTHING] < 1.0).any()
+        assert (found[SEEN_AROUND + 100 : -SEEN_AROUND - 100, NOTHING] == 1.0).all()
+        assert found.sum(axis=1) == pytest.approx(1.0, abs=1e-5)
+
+    def test_committed_network_says_the_same_of_gaps(self) -> None:
+        """Where there is no ink the network that is served finds nothing."""
+        served = load_model(PROJECT_FOLDER / "artifacts" / "default").row_reader
+        assert served is not None
+        strip = np.zeros((STRIP_HEIGHT, STRIP_WINDOW), np.uint8)
+        strip[8:28, 4:24] = noise(1, 20)[0, 8:28, :, 0]
+        assert (served.read(strip)[(24 + SEEN_AROUND) // STRIP_STEP :, NOTHING] > 0.95).all()
 
     def test_answers_are_kept(self, reader: RowReader) -> None:
         """The next strip does not change what was answered for the one before."""

@@ -1,6 +1,7 @@
 """The commands behind make train, make evaluate, make compare and make compile."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from model_training.corruption import CORRUPTIONS
 from model_training.data import Dataset
 from model_training.preparations import OURS, USUAL
 from model_training.publishing import GateError
-from model_training.recipe import RECIPES, Recipe
+from model_training.recipe import RECIPES, Recipe, RowRecipe
 from model_training.tracking import TrackingError
 
 
@@ -133,6 +134,25 @@ def test_evaluating_nothing_exits_with_1(tmp_path: Path) -> None:
     status, _, error = run("evaluate", "--model", tmp_path)
     assert status == 1
     assert "holds no published model" in error
+
+
+@pytest.mark.usefixtures("quick")
+def test_rows_of_nothing_exits_with_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_recipe: Recipe, row_recipe: RowRecipe
+) -> None:
+    """Where no model is published for its network for rows to go with, that is told before it is trained."""
+    monkeypatch.setattr(command_line, "RECIPES", {"smoke": replace(quick_recipe, rows=row_recipe)})
+    status, output, error = run("rows", "--recipe", "smoke", "--artifacts", tmp_path)
+    assert (status, output) == (1, "")
+    assert error == f"{tmp_path}/smoke holds no published model. Train one with: make train\n"
+    assert not (tmp_path / ".training" / "smoke" / command_line.ROWS_FOLDER).exists()
+
+
+def test_rows_of_a_recipe_without(tmp_path: Path) -> None:
+    """A recipe that has no network for rows is named."""
+    status, _, error = run("rows", "--recipe", "paper", "--artifacts", tmp_path)
+    assert status == 2
+    assert "paper has no network for rows" in " ".join(error.replace("│", " ").split())
 
 
 @pytest.mark.usefixtures("quick")

@@ -1,13 +1,16 @@
 """The network for rows learns, takes up where it was killed, and is published beside a model that stays as it is."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.artifact import ROWS_FILE, ROWS_TWIN_FILE, read_artifact
-from app.contract import COLUMNS_SHAPE, STRIP_SHAPE
+from app.contract import COLUMNS_SHAPE, STRIP_HEIGHT, STRIP_SHAPE, STRIP_STEP
+from app.errors import ArtifactError
 from app.loading import load_model
+from app.row_reader import SEEN_AROUND, RowReader
 from model_training import string_scores, strips
 from model_training.checkpoints import Checkpoint
 from model_training.data import Dataset
@@ -80,6 +83,39 @@ def test_network() -> None:
     assert network.count_params() == 308_252
     answers = np.asarray(network(np.zeros((2, *STRIP_SHAPE), np.uint8)))
     assert answers.sum(axis=-1) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_it_sees_no_farther_than_windows_overlap() -> None:
+    """A column of pixels changes the answers SEEN_AROUND pixels around it at most: long strips are read in windows."""
+    network = build_row_network(512)
+    strip = np.random.default_rng(1).integers(0, 256, (1, STRIP_HEIGHT, 512, 1), np.uint8)
+    other = strip.copy()
+    other[:, :, 256] = 255 - strip[:, :, 256]
+    changed = np.flatnonzero((np.asarray(network(strip)) != np.asarray(network(other))).any(axis=(0, 2))) * STRIP_STEP
+    assert changed.size
+    assert 256 - changed[0] <= SEEN_AROUND
+    assert changed[-1] + STRIP_STEP - 1 - 256 <= SEEN_AROUND
+
+
+def test_without_an_evaluation(
+    trained: TrainedRows, few_digits: Dataset, tiny_artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that nobody measured gets the network too; what the service would refuse is not published."""
+    shutil.copytree(tiny_artifact, tmp_path / "tiny")
+    first = read_artifact(tmp_path / "tiny")
+    assert first.evaluation is None
+    with monkeypatch.context() as patch:
+        patch.setattr(RowReader, "self_test", refuse)
+        with pytest.raises(ArtifactError, match="fails its self-test"):
+            publish_rows("tiny", few_digits, trained, tmp_path)
+    assert read_artifact(tmp_path / "tiny") == first
+    publish_rows("tiny", few_digits, trained, tmp_path)
+    assert load_model(tmp_path / "tiny").row_reader is not None
+
+
+def refuse(*_: object) -> None:
+    """A self-test that fails."""
+    raise ArtifactError("The model fails its self-test.")
 
 
 def test_published_with_a_model(

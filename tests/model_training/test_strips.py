@@ -1,7 +1,7 @@
 """Strips are strings as the service finds them, each symbol where it stands; batches hold each strip once."""
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -126,6 +126,26 @@ def test_interrupted_making_goes_on(
         assert np.array_equal(one.pixels, other.pixels)
         assert np.array_equal(one.symbols, other.symbols)
         assert np.array_equal(one.middles, other.middles)
+
+
+def test_two_processes_at_one_file(
+    tmp_path: Path, few_digits: Dataset, row_recipe: RowRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the processes of a killed training still finish does not disturb those that make the same strips again."""
+    monkeypatch.setattr(strips, "CHUNK", 5)
+    monkeypatch.setattr(strips, "POOL", 100)
+    monkeypatch.setattr(strips, "ProcessPoolExecutor", InProcess)
+    save = np.savez
+
+    def meanwhile(*arguments: Any, **arrays: Any) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(np, "savez", save)
+            make_strips(few_digits.train, row_recipe, 5, tmp_path)
+        save(*arguments, **arrays)
+
+    monkeypatch.setattr(np, "savez", meanwhile)
+    assert len(make_strips(few_digits.train, row_recipe, 5, tmp_path)) == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["0000.npz"]
 
 
 class InProcess:

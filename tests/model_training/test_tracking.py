@@ -1,18 +1,20 @@
 """Trainings leave their figures with TensorBoard, and with MLflow where its variable names a store."""
 
-import dataclasses
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from app.artifact import Artifact, Score, read_artifact
 from model_training import tracking
 from model_training.checkpoints import History
 from model_training.data import Dataset
-from model_training.recipe import Recipe, RowRecipe
-from model_training.tracking import TrackingError, check_tracking, final_figures, flat_parameters, record
+from model_training.recipe import RECIPES, Recipe, RecipeName, RowRecipe
+from model_training.tracking import TrackingError, check_tracking, final_figures, record
 from model_training.training import LOGS_FOLDER, logs_folder, train
 
 HISTORY: History = {"loss": [0.5, 0.25], "accuracy": [0.75, 0.875]}
@@ -32,6 +34,12 @@ def _no_store(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def events_in(folder: Path) -> EventAccumulator:
     return EventAccumulator(str(folder)).Reload()
+
+
+def summaries_in(folder: Path) -> list[Any]:
+    """All that was told, as it was."""
+    [path] = folder.glob("events.*")
+    return [value for event in EventFileLoader(str(path)).Load() for value in event.summary.value]
 
 
 def test_curves_are_tensorboards(tmp_path: Path, few_digits: Dataset, quick_recipe: Recipe) -> None:
@@ -57,6 +65,28 @@ def test_end_of_a_training_is_tensorboards(
     record(quick_recipe, few_digits, HISTORY, tmp_path, published)
     assert {"test_accuracy", "validation_accuracy", "published"} <= set(events_in(logs).Tags()["tensors"])
     assert {path.name for path in tmp_path.iterdir()} == {LOGS_FOLDER}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_is_told(name: RecipeName, tmp_path: Path, few_digits: Dataset) -> None:
+    """Whatever a recipe is made of, TensorBoard takes it: that of its network for rows, where it has one, too."""
+    recipe = RECIPES[name]
+    record(recipe, few_digits, HISTORY, tmp_path, None)
+    [start] = [
+        event.metadata.plugin_data.content
+        for event in summaries_in(logs_folder(recipe, few_digits, tmp_path))
+        if event.tag == "_hparams_/session_start_info"
+    ]
+    assert b"learning_rate" in start
+    assert (b"rows_strips" in start) == (recipe.rows is not None)
+
+
+def test_rows_are_trained_by_themselves(
+    tmp_path: Path, few_digits: Dataset, quick_recipe: Recipe, row_recipe: RowRecipe
+) -> None:
+    """With another network for rows it is the same training of the model: its checkpoints stay good."""
+    other = replace(quick_recipe, rows=row_recipe)
+    assert logs_folder(other, few_digits, tmp_path) == logs_folder(quick_recipe, few_digits, tmp_path)
 
 
 def test_figures_of_an_evaluation(published: Artifact) -> None:
@@ -143,14 +173,3 @@ def test_missing_mlflow_is_told_before_the_training(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
     with pytest.raises(TrackingError, match="MLflow is not installed here"):
         check_tracking()
-
-
-def test_parameters_of_the_network_for_rows(quick_recipe: Recipe, row_recipe: RowRecipe) -> None:
-    """They are told one by one beside the others, and not at all where there is no such network."""
-    alone = flat_parameters(quick_recipe)
-    both = flat_parameters(dataclasses.replace(quick_recipe, rows=row_recipe))
-    assert alone.items() <= both.items()
-    assert {name: both[name] for name in both.keys() - alone.keys()} == {
-        f"rows_{name}": value for name, value in dataclasses.asdict(row_recipe).items()
-    }
-    assert "rows" not in both
