@@ -24,13 +24,17 @@ from app.normalization import Box, place
 from app.page import find_ink_rows, too_much_writing
 from app.pieces import Piece
 from app.segments import segment_scores
-from app.strip import lay_out
+from app.strip import ink_climb, lay_out
 
 Classify = Callable[[npt.NDArray[np.uint8]], Probabilities]
 """uint8 (n, 28, 28, 1) -> float32 (n, 10)."""
 
 ReadStrip = Callable[[Grey], npt.NDArray[np.float32]]
 """uint8 (STRIP_HEIGHT, width) -> float32 (columns, SYMBOLS)."""
+
+STEEP: Final = 0.17
+"""A row that climbs or falls more, in pixels for each to the right, is not shown to the network for rows: digits that
+touch are not levelled, and it has seen none like that."""
 
 MOST_CANDIDATES: Final = 4000
 """Ways to see a digit on one picture: each takes some 0.3 ms."""
@@ -92,7 +96,7 @@ def _read(plan: Plan, classify: Classify, read_strip: ReadStrip | None) -> list[
         return []
     probabilities = np.zeros((len(lattice.candidates), 10), np.float32)
     probabilities[digits] = classify(np.stack([_picture(lattice.candidates[index].ink) for index in digits]))
-    if read_strip is None or not plan.may_be_cut:
+    if read_strip is None or not plan.may_be_cut or abs(ink_climb(plan.pieces, plan.height)) > STEEP:
         seen = seen_alone(probabilities)
     else:
         seen = _in_row(plan, lattice, probabilities, read_strip)

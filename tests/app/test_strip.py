@@ -6,7 +6,7 @@ import pytest
 from app.contract import STRIP_BOX, STRIP_HEIGHT, STRIP_STEP
 from app.normalization import Box
 from app.pieces import Piece
-from app.strip import MARGIN, lay_out
+from app.strip import MARGIN, ink_climb, lay_out
 
 
 def block(left: int, top: int, width: int, height: int) -> Piece:
@@ -75,3 +75,24 @@ class TestColumn:
         """However large the row, a digit's height is as many columns as STRIP_BOX says."""
         strip = lay_out([block(10, 10, round(height), round(height)), block(500, 10, 20, round(height))], height)
         assert strip.column(10 + height) - strip.column(10.0) == pytest.approx(STRIP_BOX / STRIP_STEP, abs=1)
+
+
+class TestClimb:
+    def test_row_of_pieces(self) -> None:
+        """A row that climbs by 15 pixels in 100 does so by its ink, wherever it lies on the picture."""
+        for left, top in ((0, 200), (900, 1500)):
+            row = [block(left + 100 * index, top - 15 * index, 40, 80) for index in range(6)]
+            assert ink_climb(row, 80.0) == pytest.approx(-0.15, abs=0.01)
+
+    def test_one_piece(self) -> None:
+        """What is one piece of touching digits shows how it climbs all the same."""
+        ink = np.zeros((260, 600), np.uint8)
+        for index in range(600):
+            ink[index // 4 : index // 4 + 80, index] = 255
+        row = [Piece(ink, ink, Box(50, 70, 650, 330))]
+        assert ink_climb(row, 100.0) == pytest.approx(0.25, abs=0.01)
+
+    def test_level_and_short_rows(self) -> None:
+        """A level row does not climb; of a short one nobody can tell."""
+        assert ink_climb([block(100 * index, 50, 40, 80) for index in range(6)], 80.0) == pytest.approx(0.0, abs=1e-9)
+        assert ink_climb([block(0, 50, 40, 80), block(100, 20, 40, 80)], 80.0) == 0.0
