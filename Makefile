@@ -15,7 +15,7 @@ DEV := .venv/dev/bin
 SERVE_READY := .venv/serve/.ready
 DEV_READY := .venv/dev/.ready
 
-.PHONY: help serve train rows rollback evaluate compare compile test fuzz bench stress soak audit check format openapi lock docker docker-train sbom clean
+.PHONY: help serve train rows rollback evaluate compare compile test fuzz bench bench-bulk stress soak audit check format openapi lock docker docker-train sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ fuzz: $(DEV_READY) ## feed broken pictures, bodies and requests to everything th
 bench: $(DEV_READY) $(SERVE_READY) ## compare with other ways to serve the model; takes a quarter of an hour (QUICK=1, ONLY=litserve,ceiling)
 	$(DEV)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 	$(DEV)/python -m tests.deploy
+
+bench-bulk: $(DEV_READY) ## compare `digits bulk` with a loop in one process; takes three minutes
+	$(DEV)/python -m tests.benchmarks.bulk
 
 stress: $(DEV_READY) ## overload it and restart it under load; takes five minutes
 	$(DEV)/python -m tests.benchmarks.overload

@@ -199,6 +199,9 @@ class Client:
             raise _PassingError(UnavailableError(f"{self._url} did not answer in time.")) from error
         except httpx.TransportError as error:
             raise _PassingError(UnavailableError(f"{self._url} cannot be reached: {error}.")) from error
+        if response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR and not _is_problem(response):
+            # Not the service's words: a proxy lost the process that had the request.
+            raise _PassingError(self._not_the_service())
         if response.status_code in _BUSY:
             busy = UnavailableError(f"{self._url} is busy (status {response.status_code}). Try again later.")
             raise _PassingError(busy, _retry_after(response))
@@ -227,6 +230,14 @@ def _pause(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome is not None else None
     asked = error.retry_after if isinstance(error, _PassingError) else 0.0
     return min(LONGEST_WAIT, max(asked, float(_BACKOFF(state))))
+
+
+def _is_problem(response: httpx.Response) -> bool:
+    try:
+        Problem.model_validate_json(response.content)
+    except ValidationError:
+        return False
+    return True
 
 
 def _retry_after(response: httpx.Response) -> float:

@@ -42,6 +42,7 @@ def build() -> WithState:
     max_queued_requests=256,
     autoscaling_config={"min_replicas": 2, "max_replicas": 16, "target_ongoing_requests": 4},
     ray_actor_options={"num_cpus": 1},
+    # A replica that ends is sent no more, and finishes what it has.
     health_check_period_s=2,
     health_check_timeout_s=10,
     graceful_shutdown_wait_loop_s=1,
@@ -63,4 +64,4 @@ class Digits:
         cast(Live, self.app.state[STATE_KEY]).service.check_ready()
 
 
-digits = Digits.bind()
+digits = Digits.bind()  # type: ignore[attr-defined]

@@ -133,6 +133,7 @@ def test_another_service(answer: httpx.Response, sentence: str) -> None:
         httpx.Response(503, headers={"retry-after": "1"}),
         httpx.Response(429),
         httpx.Response(502),
+        httpx.Response(500, text="Internal Server Error"),
         httpx.ConnectError("refused"),
         httpx.ReadTimeout("slow"),
         httpx.RemoteProtocolError("hung up"),
@@ -165,9 +166,10 @@ def test_attempts_are_bounded(pauses: list[float]) -> None:
         (httpx.ConnectError("refused"), UnavailableError, "cannot be reached: refused"),
         (httpx.ReadTimeout("slow"), UnavailableError, "did not answer in time"),
         (httpx.ReadError("reset"), RefusedError, "hung up"),
+        (httpx.Response(500, text="Internal Server Error"), UnavailableError, "Is it the right address"),
     ],
 )
-def test_last_words(failure: Exception, kind: type[Exception], sentence: str) -> None:
+def test_last_words(failure: httpx.Response | Exception, kind: type[Exception], sentence: str) -> None:
     """A service that is gone ends everything; one that hangs up on a picture may read the next."""
     with client_of(InTurn(failure, failure), attempts=2) as client, pytest.raises(kind, match=sentence):
         client.read(b"x")

@@ -102,8 +102,8 @@ def main(
                 sys.stderr.write(f"{way}: {found.rate:,.0f}/s, {found.cost:,.0f} us of processor time each\n")
     base = _median(runs["loop in one process"])
     lines = ["| | pictures/s | processor time each | per core, against the loop |", "|---|---|---|---|"]
-    for way, found in runs.items():
-        middle = _median(found)
+    for way, taken in runs.items():
+        middle = _median(taken)
         lines.append(f"| {way} | {middle.rate:,.0f} | {middle.cost:,.0f} µs | {base.cost / middle.cost:.0%} |")
     growth = statistics.median(
         two.rate / one.rate for one, two in zip(runs["one worker"], runs["two workers"], strict=True)

@@ -56,13 +56,13 @@ class Nodes:
 
 
 @contextmanager
-def nodes(folder: Path, *cores: int) -> Iterator[Nodes]:
-    """Nodes with so many cores, until the block ends."""
+def nodes(folder: Path, *cores: int, **variables: str) -> Iterator[Nodes]:
+    """Nodes with so many cores, and with these environment variables, until the block ends."""
     with (folder / "cluster.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.system.ray_cluster", *map(str, cores)],
             cwd=PROJECT_FOLDER,
-            env=environment() | ENVIRONMENT,
+            env=environment() | ENVIRONMENT | variables,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
