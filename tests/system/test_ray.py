@@ -115,7 +115,7 @@ def test_killed_worker_and_killed_node(cluster: Nodes, source: Path, tmp_path: P
         stdout, stderr = job.communicate(timeout=PATIENCE)
     assert (job.returncode, stdout) == (1, ""), stderr
     told, failed = stderr.splitlines()
-    assert told.startswith(f"digits: {SHARDS * PICTURES} pictures in ")
+    assert told.startswith(f"digits: {SHARDS * PICTURES:,} pictures in ")
     assert failed == f"digits: {SHARDS} of them could not be read; {output} says why."
     check_rows(output, source)
 
@@ -131,7 +131,7 @@ def test_killed_command(cluster: Nodes, source: Path, tmp_path: Path) -> None:
     with bulk(source, "--output", output, "--resume", "--workers", "2") as job:
         stdout, stderr = job.communicate(timeout=PATIENCE)
     assert (job.returncode, stdout) == (1, ""), stderr
-    assert stderr.startswith(f"digits: {SHARDS * PICTURES} pictures in ")
+    assert stderr.startswith(f"digits: {SHARDS * PICTURES:,} pictures in ")
     check_rows(output, source)
     assert before.items() <= parts(output).items()
 
