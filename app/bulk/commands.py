@@ -131,8 +131,7 @@ def _carry_out(order: Order) -> int:
         _say(f"{part(shard)} is not written. {problem}")
     if undone:
         _say(f"{len(undone):,} of {shards:,} shards are not written. {_ADVICE}")
-    else:
-        Output(job.output).clean()
+    Output(job.output).clean()
     seconds = time.monotonic() - began
     _say(f"{pictures:,} pictures in {seconds:,.1f} s.")
     if failed:

@@ -58,7 +58,7 @@ def cluster(address: str | None, workers: int) -> Iterator[int]:
     try:
         with without_native_messages():
             ray.init(address=address or "local", **options)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # Ray raises that itself where its processes do not start
         where = "Ray does not start" if address is None else f"There is no Ray cluster at {address}"
         raise EngineError(f"{where}: {error}") from error
     # Ray prints what happens to its processes, page by page; what becomes of the shards is told by who asks.
