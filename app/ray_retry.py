@@ -4,14 +4,16 @@ Ray Serve ends such a request without an answer, which its HTTP server makes a b
 request does more when it is repeated: pictures are read, and a correction is kept once however often it is sent.
 """
 
+import asyncio
 from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-ATTEMPTS: Final = 3
-"""How often a request is handed on at most; a picture that kills its replica must not kill them all."""
+PAUSES: Final = (0.1, 0.3, 0.9)
+"""Seconds before each further attempt: until then the proxy has learnt which replica is dead. There are few, since a
+picture that kills its replica must not kill them all."""
 
 MOST_BYTES: Final = 2**20
 """Of a body that is kept for another attempt; a larger one, or one of unknown length, is handed on once."""
@@ -29,7 +31,8 @@ class Retry:
             await self._app(scope, receive, send)
             return
         body = await _whole(receive)
-        for _ in range(ATTEMPTS):
+        for pause in (0.0, *PAUSES):
+            await asyncio.sleep(pause)
             if await self._answered(scope, body, receive, send):
                 return
 

@@ -6,11 +6,17 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.ray_retry import ATTEMPTS, MOST_BYTES, Retry, middlewares
+from app import ray_retry
+from app.ray_retry import MOST_BYTES, PAUSES, Retry, middlewares
 from tests.app.service import body_messages, request_scope
 
 DIED = None
 """In place of the status of an answer."""
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_retry, "PAUSES", tuple(0.0 for _ in PAUSES))
 
 
 class Replicas:
@@ -57,7 +63,7 @@ def status(sent: list[Message]) -> Any:
     return start["status"]
 
 
-@pytest.mark.parametrize("died", range(ATTEMPTS))
+@pytest.mark.parametrize("died", range(len(PAUSES) + 1))
 def test_another_replica_is_asked(died: int) -> None:
     """The client gets the answer of the first replica that lives, to its whole request."""
     replicas = Replicas(*[DIED] * died, 200)
@@ -67,9 +73,9 @@ def test_another_replica_is_asked(died: int) -> None:
 
 def test_patience_ends() -> None:
     """A picture that kills every replica kills no more than so many."""
-    replicas = Replicas(*[DIED] * (ATTEMPTS + 1))
+    replicas = Replicas(*[DIED] * (len(PAUSES) + 2))
     assert ask(replicas, b"one") == []
-    assert len(replicas.bodies) == ATTEMPTS
+    assert len(replicas.bodies) == len(PAUSES) + 1
 
 
 def test_faults_of_the_service_are_answers() -> None:
