@@ -54,6 +54,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
 
 
 @pytest.fixture(scope="module")
+def port() -> int:
+    """Of Ray Serve's proxy, which keeps to the first that it is told."""
+    return free_ports()[0]
+
+
+@pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Shards of a thousand pixels a side."""
     from tests.app.bulk.archives import tar
@@ -139,11 +145,11 @@ def test_killed_command(cluster: Nodes, source: Path, tmp_path: Path) -> None:
 class Load:
     """Clients that ask one after the other, without ever asking again, until the block ends."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, clients: int = CLIENTS) -> None:
         self.answers: Counter[str] = Counter()
         self._url = url
         self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(CLIENTS)]
+        self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(clients)]
 
     def _ask(self) -> None:
         with httpx.Client(timeout=PATIENCE) as client:
@@ -221,9 +227,16 @@ def await_others(running: Nodes, before: set[int], load: Load) -> None:
         time.sleep(0.1)
 
 
-def test_killed_replica_and_rolling_update_lose_no_request(cluster: Nodes, tmp_path: Path) -> None:
+def await_count(running: Nodes, count: int) -> None:
+    """Wait until there are so many replicas."""
+    deadline = time.monotonic() + PATIENCE
+    while len(replicas(running)) != count:
+        assert time.monotonic() < deadline, f"{len(replicas(running))} replicas"
+        time.sleep(0.1)
+
+
+def test_killed_replica_and_rolling_update_lose_no_request(cluster: Nodes, port: int, tmp_path: Path) -> None:
     """Under load a replica is killed, and then a new configuration replaces all: every request gets its reading."""
-    port, _, _ = free_ports()
     url = f"http://127.0.0.1:{port}"
     deploy(cluster.address, config(port), tmp_path)
     await_ready(url)
@@ -231,6 +244,8 @@ def test_killed_replica_and_rolling_update_lose_no_request(cluster: Nodes, tmp_p
         load.more(50)
         killed = replicas(cluster)[0]
         os.kill(killed, signal.SIGKILL)
+        # Only once its successor is there: started later, it would be neither one of the old nor of the new.
+        await_others(cluster, {killed}, load)
         load.more(50)
         old = set(replicas(cluster)) | {killed}
         deploy(cluster.address, config(port, DIGITS_MAX_BATCH="7"), tmp_path)
@@ -239,3 +254,29 @@ def test_killed_replica_and_rolling_update_lose_no_request(cluster: Nodes, tmp_p
     assert set(load.answers) == {"200 7"}, load.answers
     pictures = [("file", PICTURE)] * 8
     assert httpx.post(f"{url}/predict/batch", files=pictures, timeout=PATIENCE).status_code == 413
+
+
+def test_replicas_come_and_go_with_the_load(cluster: Nodes, port: int, tmp_path: Path) -> None:
+    """One replica has nothing to do; under load there are two, and later one again: nobody notices."""
+    url = f"http://127.0.0.1:{port}"
+    description = config(port)
+    [deployment] = description["applications"][0]["deployments"]
+    # As in deploy/, but for how soon: there it takes half a minute to grow and ten to shrink.
+    deployment["autoscaling_config"] |= {
+        "min_replicas": 1,
+        "upscale_delay_s": 1,
+        "downscale_delay_s": 2,
+        "metrics_interval_s": 0.5,
+        "look_back_period_s": 2,
+    }
+    deploy(cluster.address, description, tmp_path)
+    await_ready(url)
+    await_count(cluster, 1)
+    with Load(url) as load:
+        load.more(1)
+        await_count(cluster, 2)
+        load.more(50)
+    with Load(url, clients=1) as alone:
+        await_count(cluster, 1)
+        alone.more(10)
+    assert set(load.answers + alone.answers) == {"200 7"}, (load.answers, alone.answers)
