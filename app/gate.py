@@ -7,7 +7,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
@@ -90,6 +90,7 @@ class Gate:
         self._held_bytes = held_bytes
         self._shedding_until = -math.inf
         self._turns: deque[asyncio.Future[None]] = deque()
+        self._later: deque[Callable[[], None]] = deque()
         self._places = ROUND
         self._places_of_next_round = False
         self._seen = 0
@@ -154,6 +155,19 @@ class Gate:
         turn = asyncio.get_running_loop().create_future()
         self._turns.append(turn)
         await turn
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Do what nobody else has to wait for, such as to parse what a client sent ahead: a few such things a round."""
+        self._later.append(work)
+        if len(self._later) == 1:
+            asyncio.get_running_loop().call_soon(self._do_some)
+
+    def _do_some(self) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(min(ROUND, len(self._later))):
+            loop.call_soon(self._later.popleft())
+        if self._later:
+            loop.call_soon(self._do_some)
 
     def _begin_round(self) -> None:
         self._places = ROUND

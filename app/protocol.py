@@ -15,6 +15,7 @@ import httptools
 from fastapi import Response
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -62,7 +63,41 @@ _READING: Final = (b"GET", b"HEAD")
 
 _LONG_HEAD: Final = f"The request's headers have more than {MAX_HEAD:,} bytes. Send fewer."
 
+PIECE: Final = 512
+"""Bytes that are parsed at a time where requests begin: about as many as a browser's headers have."""
+
+PIECES: Final = 16
+"""Parsed of one request before others have their turn; what is known to be its body is one piece."""
+
 _MILLISECONDS: Final = re.compile(rb"[0-9]{1,9}")
+
+
+class _Flow(FlowControl):
+    """Reads no more, whoever wishes to, while there is something left to parse."""
+
+    _held = False
+
+    def pause_reading(self) -> None:
+        """Read no more."""
+        if self._held:
+            self.read_paused = True
+        else:
+            super().pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again, as soon as that is not held up."""
+        if self._held:
+            self.read_paused = False
+        else:
+            super().resume_reading()
+
+    def hold(self, held: bool) -> None:
+        """Hold reading up, or no more."""
+        if held is self._held:
+            return
+        self._held = held
+        if not self.read_paused:
+            (self._transport.pause_reading if held else self._transport.resume_reading)()
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -70,7 +105,18 @@ class HttpProtocol(HttpToolsProtocol):
 
     A request that offers to go on in another protocol, as curl's --http2 and Java's client do with HTTP/2, is answered
     as if it had not: httptools takes its body for the other protocol's first words, so the request is parsed again.
+
+    A network's packet may bring thousands of small requests: only a few are parsed at a time, and no more while one
+    waits for the answer to another. Whoever sends so many would hold up everybody else, and fill the memory.
     """
+
+    flow: _Flow
+    _unread = memoryview(b"")
+    """What arrived and is not parsed."""
+    _kept = 0
+    """Bytes of it that count among those that are held."""
+    _will_go_on = False
+    """Whether its turn will come."""
 
     _head = 0
     """Bytes that arrived since the last headers or piece of a body."""
@@ -80,6 +126,8 @@ class HttpProtocol(HttpToolsProtocol):
     """Whether a body is arriving."""
     _late = False
     """Whether the body did not come together with its headers."""
+    _announced = 0
+    """Bytes of it, as far as the headers say so."""
     _received = 0
     """Bytes of it."""
     _refused = False
@@ -112,6 +160,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, and close the connection that has been idle longest if there are too many."""
         super().connection_made(transport)
+        self.flow = _Flow(transport)
         gate = self._gate
         gate.idle[self] = None
         gate.opened += 1
@@ -126,6 +175,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Give up what was asked over this connection."""
         self._timer.cancel()
         self._gate.idle.pop(self, None)
+        self._forget()
+        self._unread = self._unread[:0]
         super().connection_lost(exc)
         if self._serving is not None:
             self._serving.leave()
@@ -135,22 +186,75 @@ class HttpProtocol(HttpToolsProtocol):
         self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what arrived."""
+        """Parse what arrived, or its beginning."""
         if self._malformed is not None:
             return
+        self._late = self._in_body
+        if self._unread:
+            # Its turn will come.
+            self._unread = memoryview(b"".join((self._unread, data)))
+            self._keep()
+        else:
+            self._unread = memoryview(data)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Parse the rest of a request, or a few; the others later."""
+        self._will_go_on = False
+        self._forget()
+        pieces = PIECES
+        while self._unread and pieces and not self.transport.is_closing() and (self._in_body or not self.pipeline):
+            pieces = pieces - 1 if self._parse_piece() else 0
+        if self.transport.is_closing() or self._malformed is not None:
+            self._unread = self._unread[:0]
+        self._keep()
+        if self._unread and (self._in_body or not self.pipeline):
+            self._go_on_later()
+
+    def _keep(self) -> None:
+        """Count what waits to be parsed, and read no more where that is much."""
+        self._forget()
+        self._kept = len(self._unread)
+        self._gate.held += self._kept
+        if self.transport.is_closing():
+            return
+        # Where nothing is read it is not noticed either that the client leaves.
+        self.flow.hold(self._kept > MAX_HEAD)
+        if self._kept:
+            try:
+                self._gate.check_held()
+            except OverloadedError as error:
+                self._unread = self._unread[:0]
+                self._cut_off(error)
+
+    def _go_on_later(self) -> None:
+        if not self._will_go_on:
+            self._will_go_on = True
+            self._gate.later(self._go_on)
+
+    def _forget(self) -> None:
+        """Count the bytes no more that wait to be parsed."""
+        self._gate.held -= self._kept
+        self._kept = 0
+
+    def _parse_piece(self) -> bool:
+        """Parse a little of what arrived; say whether a request has begun to arrive in it, and is not whole."""
         self._unset_keepalive_if_required()
         if self._began is None:
             self._began = self.loop.time()
-        self._late = self._in_body
-        self._head += len(data)
-        rest = memoryview(data)
+        size = max(PIECE, self._announced - self._received if self._in_body else 0)
+        piece, self._unread = self._unread[:size], self._unread[size:]
+        self._head += len(piece)
         try:
-            while rest:
-                rest = self._parse(rest)
+            left = self._parse(piece)
         except httptools.HttpParserError:
+            left = piece[:0]
             self.send_400_response("This is not an HTTP/1.1 request. Let an HTTP library write it.")
         if self._head > MAX_HEAD and not self.transport.is_closing():
             self.send_400_response(_LONG_HEAD)
+        if left:
+            self._unread = memoryview(b"".join((left, self._unread)))
+        return self._malformed is None and self._sending()
 
     def on_headers_complete(self) -> None:
         """Hand the request to the application, unless it is refused or will be parsed again."""
@@ -182,9 +286,11 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(error)
             return
         finally:
-            self._began, self._in_body, self._received = now, True, 0
+            self._began, self._in_body, self._announced, self._received = now, True, announced, 0
         self._caller = self.scope["state"][_CALLER_KEY] = Caller(self._gate, now + timeout, probe=probe)
         super().on_headers_complete()
+        # uvicorn reads no more while one request waits for another; here `_keep` bounds what is read.
+        self.flow.resume_reading()
         if self._gate.draining:
             # The client takes its next request elsewhere.
             self.cycle.keep_alive = False
@@ -253,6 +359,8 @@ class HttpProtocol(HttpToolsProtocol):
             self.send_400_response(self._malformed)
         if not self._in_body and self.cycle.response_complete and not self.transport.is_closing():
             self._gate.idle[self] = None
+        if self._unread and not self.pipeline:
+            self._go_on_later()
 
     def shutdown(self) -> None:
         """Let the client finish what it is sending, for as long as the server waits; then end the connection."""

@@ -365,3 +365,20 @@ def test_emptied() -> None:
                 gate.serving = 0
 
     run(scenario)
+
+
+def test_later() -> None:
+    """What can wait is done in its order, a few a turn of the loop, between what cannot."""
+    done: list[int] = []
+
+    async def scenario() -> None:
+        gate = Gate()
+        for number in range(3 * ROUND + 1):
+            gate.later(partial(done.append, number))
+        for _ in range(4 * 2):
+            before = len(done)
+            await anyio.lowlevel.checkpoint()
+            assert len(done) <= before + ROUND
+        assert done == list(range(3 * ROUND + 1))
+
+    run(scenario)

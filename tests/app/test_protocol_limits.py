@@ -21,7 +21,7 @@ from app.gate import CALLER, GATE_KEY, Gate
 from app.logs import ACCESS
 from app.metrics import UNMATCHED
 from app.problems import MEDIA_TYPE, PLAIN_TYPE
-from app.protocol import DEADLINE_HEADER, MOST_SWALLOWED, HttpProtocol, _refusal
+from app.protocol import DEADLINE_HEADER, MOST_SWALLOWED, PIECE, HttpProtocol, _refusal
 from app.watch import Watch
 from tests.app.test_metrics import current, told
 from tests.app.test_protocol import PATIENCE, Answer, Connection, connected, request
@@ -116,6 +116,12 @@ def post(path: str = "/a", body: bytes = b"seven", headers: str = "") -> bytes:
 
 def get(path: str) -> bytes:
     return request(f"GET {path} HTTP/1.1")
+
+
+def batches(body: bytes, count: int) -> Iterator[bytes]:
+    """Cut a body into so many parts, or fewer."""
+    size = -(-len(body) // count)
+    return (body[start : start + size] for start in range(0, len(body), size))
 
 
 def sent_before_the_end(connection: Connection, packet: bytes, most: int) -> int:
@@ -314,6 +320,77 @@ class TestBytes:
         until(lambda: served.gate.held == 0)
         assert served.left == ["/wait"]
         assert served.asked == ["/wait"]
+
+
+class TestReadAhead:
+    """Clients that send many requests without waiting for answers."""
+
+    COUNT = 5000
+
+    @pytest.fixture
+    def served(self) -> Iterator[Served]:
+        with serving(Gate(queue=8, held_bytes=2**22)) as running:
+            yield running
+
+    def test_few_wait_in_line(self, served: Served, connection: Connection) -> None:
+        """Of thousands that came at once few are parsed while one waits; the bytes of the others count as held."""
+        connection.send(get("/wait") + get("/next") * self.COUNT)
+        until(lambda: served.asked == ["/wait"] and served.gate.held > PIECE)
+        [protocol] = served.server.server_state.connections
+        assert isinstance(protocol, HttpProtocol)
+        assert len(protocol.pipeline) <= PIECE // len(get("/next")) + 1
+        served.may_answer.set()
+        for _ in range(self.COUNT + 1):
+            assert connection.answer().status == 200
+        assert served.asked == ["/wait"] + ["/next"] * self.COUNT
+        assert served.gate.held == 0
+
+    def test_what_does_not_fit(self) -> None:
+        """A client that sends more ahead than there is room for loses its connection."""
+        with serving(Gate(held_bytes=1000)) as served, connected(served.port) as connection:
+            connection.send(get("/wait") + get("/next") * 100)
+            assert connection.ended()
+            until(lambda: served.gate.held == 0)
+
+    def test_others_have_their_turn(
+        self, served: Served, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Requests that are refused as they are parsed are parsed a few at a time as well."""
+        later, turns = served.gate.later, 0
+
+        def count(work: Callable[[], None]) -> None:
+            nonlocal turns
+            turns += 1
+            later(work)
+
+        monkeypatch.setattr(served.gate, "later", count)
+        served.gate.waiting = 8
+        sent = post("/flood") * self.COUNT
+        connection.send(sent + get("/health/live"))
+        for _ in range(self.COUNT):
+            assert_problem(connection.answer(), 503, "overloaded")
+        assert connection.answer().status == 200
+        assert served.asked == ["/health/live"]
+        # Each packet's first piece is parsed as it comes.
+        assert turns > len(sent) / PIECE / 2
+
+    @pytest.mark.parametrize("length", [1, PIECE - 1, PIECE, PIECE + 1, 20 * PIECE, 300_000])
+    def test_bodies(self, connection: Connection, length: int) -> None:
+        """Bodies, of known and of unknown length, are whole wherever the pieces end that are parsed at a time."""
+        body = b"7" * length
+        chunked = request("POST /b HTTP/1.1", "Transfer-Encoding: chunked\r\n")
+        chunks = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in batches(body, 100)) + b"0\r\n\r\n"
+        connection.send((post(body=body) + chunked + chunks) * 2 + get("/c"))
+        sizes = [connection.answer().content["bytes"] for _ in range(5)]
+        assert sizes == [length] * 4 + [0]
+
+    def test_client_that_leaves(self, served: Served) -> None:
+        """What it sent ahead is given back."""
+        with connected(served.port) as leaving:
+            leaving.send(get("/wait") + get("/next") * self.COUNT)
+            until(lambda: served.gate.held > PIECE)
+        served.may_answer.set()
+        until(lambda: served.gate.held == 0 and not served.server.server_state.connections)
 
 
 class TestDeadlines:

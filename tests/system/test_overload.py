@@ -137,6 +137,21 @@ def test_slow_clients_keep_nobody_out(stalled: bytes) -> None:
         wait_until(lambda: is_read(server, pictures.encode(pictures.seven(28, 28), "PNG")), server.process)
 
 
+@pytest.mark.parametrize("target", ["/nothing", "/health/ready", "/metrics"])
+def test_requests_sent_ahead(target: str) -> None:
+    """A hundred thousand requests that arrive at once, on few connections, hold up no probe and fill no memory."""
+    ahead = f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * 2000
+    with serve(DIGITS_WORKERS=1) as server:
+        [pid] = workers_of(server)
+        before = resident(pid)
+        with clients(server, 50, ahead):
+            for _ in range(10):
+                assert httpx.get(f"{server.url}/health/live", timeout=PATIENCE).status_code == httpx.codes.OK
+                # As they were sent, and not what the service makes of each.
+                assert resident(pid) < before + 50 * len(ahead) + 32 * 2**20
+        wait_until(lambda: is_read(server, PHOTOGRAPH), server.process)
+
+
 def test_process_that_is_held_up_is_not_replaced() -> None:
     """A process that gets no processor for some seconds goes on, as one does that takes long to start."""
     with serve(DIGITS_WORKERS=2) as server:
