@@ -301,10 +301,16 @@ class HttpProtocol(HttpToolsProtocol):
         for name, value in self.headers:
             size += len(name) + len(value) + _LINE
             hosts += name == b"host"
+            if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+                return "The request's body is coded for transfer in a way other than chunked. Send it as it is."
         if size > MAX_HEAD:
             # They came at once; what comes in pieces is counted as it comes.
             return _LONG_HEAD
-        return "The request names several hosts. Let an HTTP library write it." if hosts > 1 else None
+        if hosts > 1:
+            return "The request names several hosts. Let an HTTP library write it."
+        if not hosts and self.parser.get_http_version() == "1.1":
+            return "The request names no host. Let an HTTP library write it."
+        return None
 
     def on_body(self, body: bytes) -> None:
         """Hand a piece of the body to the application, if there is room for it."""

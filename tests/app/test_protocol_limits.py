@@ -213,7 +213,7 @@ class TestQueue:
     def test_body_that_comes_later(self, served: Served, connection: Connection) -> None:
         """A refused request's body passes by, in whatever pieces it comes; the next request is read from its start."""
         served.gate.waiting = 8
-        whole = post(body=b"GET / HTTP/1.1\r\n\r\n" * 3)
+        whole = post(body=b"GET / HTTP/1.1\r\nHost: service\r\n\r\n" * 3)
         connection.send(whole[:-40], whole[-40:-10], whole[-10:])
         assert_problem(connection.answer(), 503, "overloaded")
         served.gate.waiting = 0
@@ -432,8 +432,8 @@ class TestSlowClients:
         [
             b"P",
             b"POST /a HTTP/1.1\r\nHost: x\r\nX-Slow: ",
-            b"POST /a HTTP/1.1\r\nContent-Length: 1000\r\n\r\n7",
-            b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nsev",
+            b"POST /a HTTP/1.1\r\nHost: service\r\nContent-Length: 1000\r\n\r\n7",
+            b"POST /a HTTP/1.1\r\nHost: service\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nsev",
         ],
         ids=["method", "header", "body", "chunk"],
     )
@@ -448,7 +448,7 @@ class TestSlowClients:
         ("start", "route"),
         [
             (b"POST /read HTTP/1.1\r\nHost: x\r\nX-Slow: ", UNMATCHED),
-            (b"POST /read HTTP/1.1\r\nContent-Length: 1000\r\n\r\n7", "/{path:path}"),
+            (b"POST /read HTTP/1.1\r\nHost: service\r\nContent-Length: 1000\r\n\r\n7", "/{path:path}"),
         ],
         ids=["header", "body"],
     )
@@ -474,7 +474,7 @@ class TestSlowClients:
 
     def test_dripping(self, served: Served, connection: Connection) -> None:
         """Bytes that come one by one do not win more time."""
-        connection.send(b"POST /a HTTP/1.1\r\nX-Slow: ")
+        connection.send(b"POST /a HTTP/1.1\r\nHost: service\r\nX-Slow: ")
         assert sent_before_the_end(connection, b"7", 5000) > 0
         assert served.asked == []
 
@@ -494,7 +494,7 @@ class TestSlowClients:
 
     def test_waiting_for_an_answer_is_not_slow(self, served: Served, connection: Connection) -> None:
         """A client whose answer takes long is not cut off, even if its next request has begun to come."""
-        connection.send(post("/wait") + b"POST /b HTTP/1.1\r\n")
+        connection.send(post("/wait") + b"POST /b HTTP/1.1\r\nHost: service\r\n")
         time.sleep(1.0)
         served.may_answer.set()
         assert connection.answer().status == 200

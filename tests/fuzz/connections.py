@@ -119,10 +119,10 @@ async def _connection(sizes: bytes, data: bytes, config: uvicorn.Config) -> str:
 _HTTP_SEEDS: Final = [
     b"\xff\nGET /health/live HTTP/1.1\r\nHost: a\r\n\r\n",
     b"\x01\nPOST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nseven",
-    b"\x40\x03\xff\nPOST /predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"\x40\x03\xff\nPOST /predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"5;x=y\r\nseven\r\n0\r\nTrailer: x\r\n\r\n",
-    b"\x20\nPOST / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 5\r\n\r\n"
-    b"sevenGET / HTTP/1.1\r\n\r\n",
+    b"\x20\nPOST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 5\r\n\r\n"
+    b"sevenGET / HTTP/1.1\r\nHost: a\r\n\r\n",
     b"\xff\nCONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
     b"\x07\nGET http://a/b?c=%00#d HTTP/1.0\r\nExpect: 100-continue\r\n\r\n",
     b"\xff\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -143,9 +143,9 @@ _HTTP_WORDS: Final = (
     b"X: " + b"a" * 60 + b"\r\n",
     b" folded\r\n",
     b"\r\n\r\n",
-    b"GET / HTTP/1.1\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\n",
     b"POST / HTTP/1.0\r\n",
-    b"HEAD / HTTP/1.1\r\n",
+    b"HEAD / HTTP/1.1\r\nHost: a\r\n",
     b"ffffffffffffffffff\r\n",
     b"-1\r\n",
     b"0x5\r\n",

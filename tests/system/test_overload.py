@@ -124,7 +124,7 @@ def test_pictures_of_clients_that_left_are_not_read() -> None:
 
 @pytest.mark.parametrize(
     "stalled",
-    [b"", b"POST /predict HTTP/1.1\r\nX: ", b"POST /predict HTTP/1.1\r\nContent-Length: 9\r\n\r\n"],
+    [b"", b"POST /predict HTTP/1.1\r\nX: ", b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"],
     ids=["nothing", "headers", "body"],
 )
 def test_slow_clients_keep_nobody_out(stalled: bytes) -> None:
