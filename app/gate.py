@@ -76,7 +76,8 @@ class Gate:
         self.draining = False
         """Whether the process was told to end and takes what still comes."""
         self.idle: dict[Connection, None] = {}
-        """Connections without a request under way, the longest idle first."""
+        """Connections without a request under way, the longest idle first. Those that sent requests ahead which are not
+        parsed yet are among them: nobody could come in if many such kept their places."""
         self.waiting = 0
         """Requests that arrived whole and wait for the event loop."""
         self.held = 0

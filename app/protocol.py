@@ -66,8 +66,11 @@ _LONG_HEAD: Final = f"The request's headers have more than {MAX_HEAD:,} bytes. S
 PIECE: Final = 512
 """Bytes that are parsed at a time where requests begin: about as many as a browser's headers have."""
 
-PIECES: Final = 16
-"""Parsed of one request before others have their turn; what is known to be its body is one piece."""
+WORK: Final = 1024
+"""What one connection may cost before others have their turn, in calls that hand on a part of a body."""
+
+HEAD_WORK: Final = 64
+"""What a piece costs in which a request begins, or goes on to."""
 
 _MILLISECONDS: Final = re.compile(rb"[0-9]{1,9}")
 
@@ -115,6 +118,8 @@ class HttpProtocol(HttpToolsProtocol):
     """What arrived and is not parsed."""
     _kept = 0
     """Bytes of it that count among those that are held."""
+    _work = 0
+    """What it has cost in this turn."""
     _will_go_on = False
     """Whether its turn will come."""
 
@@ -202,13 +207,25 @@ class HttpProtocol(HttpToolsProtocol):
         """Parse the rest of a request, or a few; the others later."""
         self._will_go_on = False
         self._forget()
-        pieces = PIECES
-        while self._unread and pieces and not self.transport.is_closing() and (self._in_body or not self.pipeline):
-            pieces = pieces - 1 if self._parse_piece() else 0
+        self._work = 0
+        while self._unread and self._work < WORK and self._may_go_on() and self._parse_piece():
+            pass
         if self.transport.is_closing() or self._malformed is not None:
             self._unread = self._unread[:0]
         self._keep()
-        if self._unread and (self._in_body or not self.pipeline):
+        if self._unread and self._may_go_on():
+            self._go_on_later()
+
+    def _may_go_on(self) -> bool:
+        """Whether more may be parsed: the next request once the one before has its answer and its client reads."""
+        if self.transport.is_closing():
+            return False
+        return self._in_body or not (self.pipeline or self.flow.write_paused)
+
+    def resume_writing(self) -> None:
+        """Go on: the client has read."""
+        super().resume_writing()
+        if self._unread:
             self._go_on_later()
 
     def _keep(self) -> None:
@@ -220,7 +237,8 @@ class HttpProtocol(HttpToolsProtocol):
             return
         # Where nothing is read it is not noticed either that the client leaves.
         self.flow.hold(self._kept > MAX_HEAD)
-        if self._kept:
+        if self._kept and not self._in_body:
+            # What is of a body is checked as it is parsed.
             try:
                 self._gate.check_held()
             except OverloadedError as error:
@@ -242,6 +260,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self._began is None:
             self._began = self.loop.time()
+        if not self._in_body:
+            self._work += HEAD_WORK
         size = max(PIECE, self._announced - self._received if self._in_body else 0)
         piece, self._unread = self._unread[:size], self._unread[size:]
         self._head += len(piece)
@@ -270,12 +290,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         now = self.loop.time()
         self._gate.idle.pop(self, None)
-        announced, timeout = 0, self._gate.timeout
-        for name, value in self.headers:
-            if name == b"content-length":
-                announced = int(value)
-            elif name == DEADLINE_HEADER and _MILLISECONDS.fullmatch(value):
-                timeout = min(timeout, int(value) / 1000)
+        announced, timeout = self._announcements()
         probe = self.parser.get_method() in _READING and self.url.startswith(_PROBES)
         try:
             # A refusal would overtake an answer that is owed; only so many bytes are read ahead.
@@ -288,12 +303,27 @@ class HttpProtocol(HttpToolsProtocol):
         finally:
             self._began, self._in_body, self._announced, self._received = now, True, announced, 0
         self._caller = self.scope["state"][_CALLER_KEY] = Caller(self._gate, now + timeout, probe=probe)
-        super().on_headers_complete()
+        try:
+            super().on_headers_complete()
+        except httptools.HttpParserError:
+            # The target is none; what is owed is so for earlier requests.
+            self._in_body = False
+            raise
         # uvicorn reads no more while one request waits for another; here `_keep` bounds what is read.
         self.flow.resume_reading()
         if self._gate.draining:
             # The client takes its next request elsewhere.
             self.cycle.keep_alive = False
+
+    def _announcements(self) -> tuple[int, float]:
+        """Bytes of the body, as far as the headers say so, and seconds for which the caller waits."""
+        announced, timeout = 0, self._gate.timeout
+        for name, value in self.headers:
+            if name == b"content-length":
+                announced = int(value)
+            elif name == DEADLINE_HEADER and _MILLISECONDS.fullmatch(value):
+                timeout = min(timeout, int(value) / 1000)
+        return announced, timeout
 
     def _complaint(self) -> str | None:
         """What is wrong with the headers that have arrived, if anything is that the parser lets pass."""
@@ -315,6 +345,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Hand a piece of the body to the application, if there is room for it."""
         self._head = 0
+        self._work += 1
         self._received += len(body)
         if self._refused:
             if self._received > MOST_SWALLOWED:
@@ -366,16 +397,18 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._in_body and self.cycle.response_complete and not self.transport.is_closing():
             self._gate.idle[self] = None
         if self._unread and not self.pipeline:
+            self._unset_keepalive_if_required()
             self._go_on_later()
 
     def shutdown(self) -> None:
         """Let the client finish what it is sending, for as long as the server waits; then end the connection."""
         self._gate.draining = True
-        if self._sending():
+        sending = bool(self._unread) or self._sending()
+        if sending:
             patience = self.config.timeout_graceful_shutdown or 0
             # In time for an answer: at the end of its patience the server cancels what is left.
             self.loop.call_later(0.8 * patience, self._end)
-        if self._in_body or not self._sending():
+        if self._in_body or not sending:
             super().shutdown()
 
     def make_room(self) -> None:

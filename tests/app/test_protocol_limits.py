@@ -1,6 +1,7 @@
 """Who asks too much, too slowly or too late is refused before the application sees it; probes are not."""
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,7 +22,7 @@ from app.gate import CALLER, GATE_KEY, Gate
 from app.logs import ACCESS
 from app.metrics import UNMATCHED
 from app.problems import MEDIA_TYPE, PLAIN_TYPE
-from app.protocol import DEADLINE_HEADER, MOST_SWALLOWED, PIECE, HttpProtocol, _refusal
+from app.protocol import DEADLINE_HEADER, MOST_SWALLOWED, PIECE, WORK, HttpProtocol, _refusal
 from app.watch import Watch
 from tests.app.test_metrics import current, told
 from tests.app.test_protocol import PATIENCE, Answer, Connection, connected, request
@@ -46,7 +47,7 @@ class Served:
 
 
 @contextmanager
-def serving(gate: Gate, grace: int = 5) -> Iterator[Served]:
+def serving(gate: Gate, grace: int = 5, keep_alive: int = 5) -> Iterator[Served]:
     """Run a server with this gate until the block ends."""
 
     @asynccontextmanager
@@ -86,7 +87,7 @@ def serving(gate: Gate, grace: int = 5) -> Iterator[Served]:
 
     config = uvicorn.Config(
         application, port=0, http=HttpProtocol, ws="none", log_config=None, access_log=False,
-        timeout_graceful_shutdown=grace,
+        timeout_graceful_shutdown=grace, timeout_keep_alive=keep_alive,
     )  # fmt: skip
     running = Served(0, gate, uvicorn.Server(config))
     thread = threading.Thread(target=running.server.run)
@@ -116,6 +117,18 @@ def post(path: str = "/a", body: bytes = b"seven", headers: str = "") -> bytes:
 
 def get(path: str) -> bytes:
     return request(f"GET {path} HTTP/1.1")
+
+
+def turns_of(gate: Gate) -> list[Callable[[], None]]:
+    """What a gate puts off, as it does so."""
+    later, turns = gate.later, list[Callable[[], None]]()
+
+    def note(work: Callable[[], None]) -> None:
+        turns.append(work)
+        later(work)
+
+    gate.later = note  # type: ignore[method-assign]
+    return turns
 
 
 def batches(body: bytes, count: int) -> Iterator[bytes]:
@@ -289,6 +302,15 @@ class TestBytes:
         assert connection.ended()
         until(lambda: served.gate.held == 0)
 
+    def test_large_and_unannounced(self) -> None:
+        """So it is where it comes faster than it is parsed: the refusal reaches a client that sends it all first."""
+        body = b"%x\r\n%s\r\n" % (2**22, bytes(2**22))
+        with serving(Gate(held_bytes=300_000)) as served, connected(served.port) as connection:
+            connection.send(request("POST /a HTTP/1.1", "Transfer-Encoding: chunked\r\n") + body + b"0\r\n\r\n")
+            assert_problem(connection.answer(), 503, "overloaded")
+            assert connection.ended()
+            until(lambda: served.gate.held == 0)
+
     def test_rest_is_read(self, served: Served, connection: Connection) -> None:
         """An answer that ends the connection before the body is there reaches a client that sends it all first."""
         body = bytes(2**23)
@@ -352,18 +374,9 @@ class TestReadAhead:
             assert connection.ended()
             until(lambda: served.gate.held == 0)
 
-    def test_others_have_their_turn(
-        self, served: Served, connection: Connection, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_others_have_their_turn(self, served: Served, connection: Connection) -> None:
         """Requests that are refused as they are parsed are parsed a few at a time as well."""
-        later, turns = served.gate.later, 0
-
-        def count(work: Callable[[], None]) -> None:
-            nonlocal turns
-            turns += 1
-            later(work)
-
-        monkeypatch.setattr(served.gate, "later", count)
+        turns = turns_of(served.gate)
         served.gate.waiting = 8
         sent = post("/flood") * self.COUNT
         connection.send(sent + get("/health/live"))
@@ -372,7 +385,57 @@ class TestReadAhead:
         assert connection.answer().status == 200
         assert served.asked == ["/health/live"]
         # Each packet's first piece is parsed as it comes.
-        assert turns > len(sent) / PIECE / 2
+        assert len(turns) > len(sent) / PIECE / 2
+
+    def test_refusals_that_nobody_reads(self, served: Served) -> None:
+        """A client that reads no refusals gets no more of them, instead of filling the memory with them."""
+        served.gate.waiting = 8
+        with socket.create_connection(("127.0.0.1", served.port), 1) as peer:
+            with pytest.raises(TimeoutError):
+                peer.sendall(post("/flood") * 500_000)
+            [protocol] = served.server.server_state.connections
+            assert isinstance(protocol, HttpProtocol)
+            assert protocol.transport.get_write_buffer_size() < 2**18
+
+    def test_large_upload_without_a_length(self, served: Served, connection: Connection) -> None:
+        """A packet of a body is parsed in one turn, if it is not cut into thousands of parts."""
+        head = request("POST /a HTTP/1.1", "Transfer-Encoding: chunked\r\n")
+        body = b"%x\r\n%s\r\n0\r\n\r\n" % (2**21, bytes(2**21))
+        turns = turns_of(served.gate)
+        assert connection.ask(head + body)["bytes"] == 2**21
+        assert turns == []
+        parts = b"1\r\n7\r\n" * 20_000
+        assert connection.ask(head + parts + b"0\r\n\r\n")["bytes"] == 20_000
+        assert len(turns) >= 20_000 // WORK - 1
+
+    def test_target_that_is_none(self, served: Served, connection: Connection) -> None:
+        """It is told so once the request before has its answer."""
+        connection.send(get("/wait") + request("GET http://[ HTTP/1.1"))
+        until(lambda: served.asked == ["/wait"])
+        served.may_answer.set()
+        assert connection.answer().status == 200
+        assert_problem(connection.answer(), 400, "malformed_request")
+        assert connection.ended()
+
+    def test_connections_that_end_when_idle(self) -> None:
+        """Not before what was sent ahead has its answers."""
+        with serving(Gate(), keep_alive=0) as served, connected(served.port) as connection:
+            connection.send(get("/a") * 200)
+            assert {connection.answer().status for _ in range(200)} == {200}
+            assert connection.ended()
+
+    def test_shutdown(self) -> None:
+        """A connection with requests sent ahead is told that it ends."""
+        with serving(Gate()) as served, connected(served.port) as connection:
+            connection.send(get("/a") * self.COUNT)
+            assert connection.answer().status == 200
+            served.stop()
+            answers: list[Answer] = []
+            while not answers or "connection" not in answers[-1].headers:
+                answers.append(connection.answer())
+                assert len(answers) < self.COUNT
+            assert answers[-1].headers["connection"] == "close"
+            assert connection.ended()
 
     @pytest.mark.parametrize("length", [1, PIECE - 1, PIECE, PIECE + 1, 20 * PIECE, 300_000])
     def test_bodies(self, connection: Connection, length: int) -> None:
