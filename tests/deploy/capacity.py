@@ -22,9 +22,16 @@ REQUEST_BYTES: Final = 1017
 
 ANSWER_BYTES: Final = 635
 
+NODE_CORES: Final = 62
+"""Cores of a node with 64 that the system leaves to pods."""
+
+PHOTOGRAPH_MB: Final = 1.9
+"""The twelve-megapixel photograph's request."""
+
 REPLICA: Final = "this service, 1 process"
 OTHERS: Final = "this service, 2 processes"
 NO_SERVER: Final = "bare ASGI"
+PHOTOGRAPHS: Final = "## The twelve-megapixel photograph"
 
 
 Rows = dict[tuple[str, str], list[float]]
@@ -57,6 +64,7 @@ def section(results: str) -> str:
     p50 = table(results, "Milliseconds, median:")
     p99 = table(results, "Milliseconds, 99th percentile:")
     memory = table(results, "## Memory, start and size")
+    photographs = table(results[results.index(PHOTOGRAPHS) :], "Requests a second:")
     [cores] = map(int, re.findall(r"This machine: (\d+) processors", results))
     key = (REPLICA, "LiteRT")
     rate = rates[key][1]
@@ -69,6 +77,8 @@ def section(results: str) -> str:
         "| what | how it is computed | |",
         "|---|---|---|",
         f"| replicas, and cores | {GOAL:,} / ({rate:,.0f} x {use}) | {replicas:,} |",
+        f"| nodes of {NODE_CORES} usable cores; Kubernetes carries 5,000 | cores / {NODE_CORES} | "
+        f"{math.ceil(replicas / NODE_CORES)} |",
         f"| memory | replicas x {memory[key][1]:.0f} MB | {replicas * memory[key][1] / 1e3:,.0f} GB |",
         f"| network, in | {GOAL:,} x {REQUEST_BYTES:,} bytes | {GOAL * REQUEST_BYTES * 8 / 1e9:.1f} Gbit/s |",
         f"| network, out | {GOAL:,} x {ANSWER_BYTES:,} bytes | {GOAL * ANSWER_BYTES * 8 / 1e9:.1f} Gbit/s |",
@@ -76,6 +86,9 @@ def section(results: str) -> str:
         f"{GOAL * (REQUEST_BYTES + ANSWER_BYTES) * 8 / 1e6 / replicas:.0f} Mbit/s |",
         f"| an hour | cores x ${DOLLARS} | ${replicas * DOLLARS:,.2f} |",
         f"| a million pictures | that / {3600:,} | ${replicas * DOLLARS / 3600:.4f} |",
+        "",
+        f"A phone's 12-megapixel photograph costs as much as {rate / photographs[key][-2]:.0f} small pictures, and "
+        f"{PHOTOGRAPH_MB} MB of network.",
         "",
         f"The same for all servers of the benchmark. Here `rate` is the better of 16 and 64 connections on {cores} "
         "cores that the load generator shared, which costs the fast ones most; "

@@ -2,8 +2,17 @@
 
 import pytest
 
-from tests.benchmarks.pictures import small_png
-from tests.deploy.capacity import ANSWER_BYTES, README, REQUEST_BYTES, RESULTS, renewed, section, target_use
+from tests.benchmarks.pictures import photograph, small_png
+from tests.deploy.capacity import (
+    ANSWER_BYTES,
+    PHOTOGRAPH_MB,
+    README,
+    REQUEST_BYTES,
+    RESULTS,
+    renewed,
+    section,
+    target_use,
+)
 
 RESULTS_PAGE = """
 Requests a second:
@@ -27,6 +36,14 @@ Milliseconds, 99th percentile:
 |---|---|---|---|---|---|
 | this service, 1 process | LiteRT | 1 | 21.8 | 3 | 0 |
 
+## The twelve-megapixel photograph
+
+Requests a second:
+
+| server | engine | 1 connection | 16 connections | errors |
+|---|---|---|---|---|
+| this service, 1 process | LiteRT | 18 | 25 (20 to 30) | 0 |
+
 ## Memory, start and size
 
 | server | engine | processes | memory, MB | after photographs, MB | cold start, s | installed, MB |
@@ -49,6 +66,8 @@ def test_arithmetic() -> None:
     assert target_use() == pytest.approx(0.7)
     text = section(RESULTS_PAGE)
     assert "| replicas, and cores | 1,000,000 / (1,000 x 0.7) | 1,429 |" in text
+    assert "| cores / 62 | 24 |" in text
+    assert "costs as much as 40 small pictures" in text
     assert "| 143 GB |" in text
     assert "| $57.16 |" in text
     assert "| $0.0159 |" in text
@@ -60,4 +79,5 @@ def test_arithmetic() -> None:
 def test_bytes_on_the_wire_are_of_the_measured_picture() -> None:
     """The request is the benchmark's picture with less than 400 bytes of form and head around it; it fits a packet."""
     assert len(small_png()) < REQUEST_BYTES < len(small_png()) + 400
+    assert len(photograph()) / 1e6 == pytest.approx(PHOTOGRAPH_MB, abs=0.05)
     assert ANSWER_BYTES < REQUEST_BYTES < 1400
