@@ -1,4 +1,4 @@
-"""A short soak of the real service, as `make soak SECONDS=180` would be."""
+"""A short soak of the real service, as `make soak SECONDS=300` would be."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.soak.soak import Plan, soak
 from tests.soak.traffic import Group
 from tests.system.conftest import answering
 
-SECONDS = 180.0
+SECONDS = 300.0
 """How long it takes at least: some rounds of changes on a quick machine. A slow one may take longer for the first."""
 
 RATE = 25.0
