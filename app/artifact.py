@@ -150,7 +150,7 @@ class Metadata(_Record):
     """What identifies a model and what it expects."""
 
     name: Annotated[str, Field(description="The model's name: its recipe's, or that of the file it came from.")]
-    version: Annotated[str, Field(description="Day of publication and beginning of the weights' digest.")]
+    version: Annotated[str, Field(description="Day of publication and beginning of each network's weights' digest.")]
     created: dt.datetime
     contract_version: Annotated[int, Field(description="Version of the input contract it was made for.")]
     input_shape: Annotated[tuple[int, ...], Field(description="Shape of one prepared picture.")]

@@ -154,7 +154,8 @@ def _with_rows(folder: Path, metadata: Metadata, rows: TrainedRows) -> Metadata:
     rows.network.save(folder / ROWS_FILE)
     twin, record = compile_rows(folder / ROWS_FILE, rows.probes, metadata.self_test.pixels())
     (folder / ROWS_TWIN_FILE).write_bytes(twin)
-    return metadata.model_copy(update={"rows": record})
+    both = f"{metadata.version}-{record.weights_digest[:8]}"
+    return metadata.model_copy(update={"rows": record, "version": both})
 
 
 def publish_compiled(path: Path, name: str, root: Path) -> Path:

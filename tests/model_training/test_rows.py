@@ -127,6 +127,8 @@ def test_published_with_a_model(
     first = read_artifact(tmp_path / quick_recipe.name)
     assert first.metadata.rows is not None
     assert first.metadata.rows.twin_difference <= 1e-5
+    digests = [first.metadata.weights_digest[:8], first.metadata.rows.weights_digest[:8]]
+    assert first.metadata.version == "-".join([f"{first.metadata.created:%Y%m%d}", *digests])
     assert first.evaluation is not None
     assert [part.spacing for part in first.evaluation.strings] == ["wide", "normal", "tight", "touching"]
     assert load_model(first.folder).row_reader is not None
