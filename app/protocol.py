@@ -5,7 +5,6 @@ What is refused here costs a small part of what an answer costs: the application
 
 import asyncio
 import math
-import re
 from contextlib import suppress
 from functools import cache
 from http import HTTPStatus
@@ -15,7 +14,6 @@ import httptools
 from fastapi import Response
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn import Config
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -27,22 +25,11 @@ from app.errors import (
     ShuttingDownError,
     UploadTimeoutError,
 )
+from app.flow import Flow
 from app.gate import CALLER, GATE_KEY, Caller, Gate
 from app.headers import GUARD
+from app.heads import LONG_HEAD, MAX_HEAD, announced, complaint, patience
 from app.problems import count_problem, error_response, problem_response, refusal_response
-
-MAX_HEAD: Final = 64 * 1024
-"""Bytes of a request's line and headers; and bytes that may arrive, but for those that came with the last of them,
-before they are complete, or between two pieces of a body."""
-
-_LINE: Final = 4
-"""Bytes of a header's line beside its name and value."""
-
-_FIRST_LINE: Final = len("  HTTP/1.1\r\n\r\n")
-"""Bytes of the request's line, and of the empty one behind the headers, beside the method and the target."""
-
-DEADLINE_HEADER: Final = b"x-envoy-expected-rq-timeout-ms"
-"""How many milliseconds the caller waits for the answer. Envoy, and what is built on it, tells so by itself."""
 
 SLOWEST_LINE: Final = 8 * 1024
 """Bytes a second; a body that comes more slowly for long is not waited for."""
@@ -61,8 +48,6 @@ refused nor made to wait."""
 
 _READING: Final = (b"GET", b"HEAD")
 
-_LONG_HEAD: Final = f"The request's headers have more than {MAX_HEAD:,} bytes. Send fewer."
-
 PIECE: Final = 512
 """Bytes that are parsed at a time where requests begin: about as many as a browser's headers have."""
 
@@ -71,36 +56,6 @@ WORK: Final = 1024
 
 HEAD_WORK: Final = 64
 """What a piece costs in which a request begins, or goes on to."""
-
-_MILLISECONDS: Final = re.compile(rb"[0-9]{1,9}")
-
-
-class _Flow(FlowControl):
-    """Reads no more, whoever wishes to, while there is something left to parse."""
-
-    _held = False
-
-    def pause_reading(self) -> None:
-        """Read no more."""
-        if self._held:
-            self.read_paused = True
-        else:
-            super().pause_reading()
-
-    def resume_reading(self) -> None:
-        """Read again, as soon as that is not held up."""
-        if self._held:
-            self.read_paused = False
-        else:
-            super().resume_reading()
-
-    def hold(self, held: bool) -> None:
-        """Hold reading up, or no more."""
-        if held is self._held:
-            return
-        self._held = held
-        if not self.read_paused:
-            (self._transport.pause_reading if held else self._transport.resume_reading)()
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -113,7 +68,7 @@ class HttpProtocol(HttpToolsProtocol):
     waits for the answer to another. Whoever sends so many would hold up everybody else, and fill the memory.
     """
 
-    flow: _Flow
+    flow: Flow
     _unread = memoryview(b"")
     """What arrived and is not parsed."""
     _kept = 0
@@ -139,6 +94,8 @@ class HttpProtocol(HttpToolsProtocol):
     """Whether the rest of the request that is arriving is read for nothing: it was answered, or refused."""
     _last = False
     """Whether the connection ends with that request."""
+    _deaf = False
+    """Whether all that arrives is read for nothing: the last answer was given."""
     _stuck = 0
     """How many looks in a row found that the client does not read."""
     _malformed: str | None = None
@@ -165,7 +122,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, and close the connection that has been idle longest if there are too many."""
         super().connection_made(transport)
-        self.flow = _Flow(transport)
+        self.flow = Flow(transport)
         gate = self._gate
         gate.idle[self] = None
         gate.opened += 1
@@ -185,14 +142,22 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         if self._serving is not None:
             self._serving.leave()
+        self._drop_requests()
+
+    def _drop_requests(self) -> None:
+        """Forget what was parsed ahead: the application never gets to see it."""
         for cycle, _ in self.pipeline:
-            # The application never gets to see these.
             cycle.scope["state"][_CALLER_KEY].release()
         self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived, or its beginning."""
         if self._malformed is not None:
+            return
+        if self._deaf:
+            self._received += len(data)
+            if self._received > MOST_SWALLOWED:
+                self.transport.close()
             return
         self._late = self._in_body
         if self._unread:
@@ -271,7 +236,7 @@ class HttpProtocol(HttpToolsProtocol):
             left = piece[:0]
             self.send_400_response("This is not an HTTP/1.1 request. Let an HTTP library write it.")
         if self._head > MAX_HEAD and not self.transport.is_closing():
-            self.send_400_response(_LONG_HEAD)
+            self.send_400_response(LONG_HEAD)
         if left:
             self._unread = memoryview(b"".join((left, self._unread)))
         return self._malformed is None and self._sending()
@@ -282,27 +247,30 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing() or self._malformed is not None:
             self._refused = True
             return
-        if (complaint := self._complaint()) is not None:
+        version = self.parser.get_http_version()
+        if (found := complaint(self.parser.get_method(), self.url, version, self.headers)) is not None:
             self._refused = True
-            self.send_400_response(complaint)
+            self.send_400_response(found)
             return
         if self.parser.should_upgrade():
             return
         now = self.loop.time()
         self._gate.idle.pop(self, None)
-        announced, timeout = self._announcements()
+        length = announced(self.headers)
         probe = self.parser.get_method() in _READING and self.url.startswith(_PROBES)
         try:
             # A refusal would overtake an answer that is owed; only so many bytes are read ahead.
             if not probe and not self._owed():
-                self._gate.check(announced)
+                self._gate.check(length)
                 self._gate.check_connections(len(self.connections) - len(self._gate.idle))
         except OverloadedError as error:
             self._refuse(error)
             return
         finally:
-            self._began, self._in_body, self._announced, self._received = now, True, announced, 0
-        self._caller = self.scope["state"][_CALLER_KEY] = Caller(self._gate, now + timeout, probe=probe)
+            self._began, self._in_body, self._announced, self._received = now, True, length, 0
+        self._caller = self.scope["state"][_CALLER_KEY] = Caller(
+            self._gate, now + patience(self.headers, self._gate.timeout), probe=probe
+        )
         try:
             super().on_headers_complete()
         except httptools.HttpParserError:
@@ -314,33 +282,6 @@ class HttpProtocol(HttpToolsProtocol):
         if self._gate.draining:
             # The client takes its next request elsewhere.
             self.cycle.keep_alive = False
-
-    def _announcements(self) -> tuple[int, float]:
-        """Bytes of the body, as far as the headers say so, and seconds for which the caller waits."""
-        announced, timeout = 0, self._gate.timeout
-        for name, value in self.headers:
-            if name == b"content-length":
-                announced = int(value)
-            elif name == DEADLINE_HEADER and _MILLISECONDS.fullmatch(value):
-                timeout = min(timeout, int(value) / 1000)
-        return announced, timeout
-
-    def _complaint(self) -> str | None:
-        """What is wrong with the headers that have arrived, if anything is that the parser lets pass."""
-        size, hosts = _FIRST_LINE + len(self.parser.get_method()) + len(self.url), 0
-        for name, value in self.headers:
-            size += len(name) + len(value) + _LINE
-            hosts += name == b"host"
-            if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
-                return "The request's body is coded for transfer in a way other than chunked. Send it as it is."
-        if size > MAX_HEAD:
-            # They came at once; what comes in pieces is counted as it comes.
-            return _LONG_HEAD
-        if hosts > 1:
-            return "The request names several hosts. Let an HTTP library write it."
-        if not hosts and self.parser.get_http_version() == "1.1":
-            return "The request names no host. Let an HTTP library write it."
-        return None
 
     def on_body(self, body: bytes) -> None:
         """Hand a piece of the body to the application, if there is room for it."""
@@ -442,7 +383,8 @@ class HttpProtocol(HttpToolsProtocol):
                 caller.leave()
                 cycle.disconnected = True
 
-        respond = self._lingering(cycle, send_while_open) if self._arriving(cycle) else send_while_open
+        last = self._arriving(cycle) or not cycle.keep_alive
+        respond = self._lingering(cycle, send_while_open) if last else send_while_open
         try:
             try:
                 if not caller.probe:
@@ -482,13 +424,23 @@ class HttpProtocol(HttpToolsProtocol):
 
         async def send_and_linger(message: Message) -> None:
             ends = message["type"] == "http.response.body" and not message.get("more_body", False)
-            if not (ends and self._arriving(cycle)) or cycle.keep_alive:
+            ahead = bool(self._unread or self.pipeline)
+            if not (ends and (ahead or self._arriving(cycle))) or cycle.keep_alive:
                 await send(message)
                 return
             # Or the server would close as soon as the answer is sent.
             cycle.keep_alive = True
+            self._drop_requests()
             await send(message)
-            if self._arriving(cycle) and not self.expect_100_continue:
+            if self._arriving(cycle):
+                if self.expect_100_continue:
+                    self.transport.close()
+                else:
+                    self._linger()
+            elif ahead:
+                self._deaf = True
+                self._unread = self._unread[:0]
+                self._keep()
                 self._linger()
             else:
                 self.transport.close()

@@ -58,6 +58,7 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.feedback.address",
     "app.feedback.commands",
     "app.feedback.intake",
+    "app.heads",
     "app.feedback.migrations.env",
     "app.feedback.migrations.versions.corrections",
     "app.feedback.schema",
@@ -114,7 +115,9 @@ LAYERS = [
         "app.feedback.migrations.versions.corrections",
         "app.feedback.tables",
         "app.ground",
+        "app.flow",
         "app.headers",
+        "app.heads",
         "app.keys",
         "app.listening",
         "app.methods",
@@ -357,7 +360,7 @@ def test_only_the_entry_point_and_the_protocol_know_the_server() -> None:
     """The application runs under any ASGI server: uvicorn and its parser are named by two modules alone."""
     servers = {"uvicorn", "httptools"}
     knowing = [name for name in SERVICE if {other.split(".")[0] for other in imports_of(name)} & servers]
-    assert knowing == ["app.main", "app.protocol"]
+    assert knowing == ["app.flow", "app.main", "app.protocol"]
 
 
 def loaded_by(program: str) -> set[str]:

@@ -17,8 +17,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
+from app.heads import MAX_HEAD
 from app.problems import MEDIA_TYPE
-from app.protocol import MAX_HEAD, HttpProtocol
+from app.protocol import HttpProtocol
 
 PATIENCE = 30.0
 """Seconds that an answer may take before it counts as hung."""

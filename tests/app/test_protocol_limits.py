@@ -19,10 +19,11 @@ from starlette.requests import ClientDisconnect
 from app import problems
 from app.errors import DeadlineExceededError
 from app.gate import CALLER, GATE_KEY, Gate
+from app.heads import DEADLINE_HEADER
 from app.logs import ACCESS
 from app.metrics import UNMATCHED
 from app.problems import MEDIA_TYPE, PLAIN_TYPE
-from app.protocol import DEADLINE_HEADER, MOST_SWALLOWED, PIECE, WORK, HttpProtocol, _refusal
+from app.protocol import MOST_SWALLOWED, PIECE, WORK, HttpProtocol, _refusal
 from app.watch import Watch
 from tests.app.test_metrics import current, told
 from tests.app.test_protocol import PATIENCE, Answer, Connection, connected, request
@@ -423,6 +424,23 @@ class TestReadAhead:
             connection.send(get("/a") * 200)
             assert {connection.answer().status for _ in range(200)} == {200}
             assert connection.ended()
+
+    def test_last_request(self, served: Served, connection: Connection) -> None:
+        """What follows a request that ends the connection is read for nothing: its answer arrives, and nothing more."""
+        last = request("GET /last HTTP/1.1", "Connection: close\r\n")
+        connection.send(get("/a") + last + get("/next") * self.COUNT)
+        assert connection.answer().status == 200
+        assert connection.answer().headers["connection"] == "close"
+        assert connection.ended()
+        assert served.asked == ["/a", "/last"]
+        until(lambda: served.gate.held == 0)
+
+    def test_endless_requests_behind_the_last(self, served: Served, connection: Connection) -> None:
+        """It is read up to a bound."""
+        connection.send(request("GET /last HTTP/1.1", "Connection: close\r\n") + get("/next") * self.COUNT)
+        assert connection.answer().status == 200
+        assert sent_before_the_end(connection, get("/next") * 20_000, 100) >= MOST_SWALLOWED // (20_000 * 40)
+        until(lambda: not served.server.server_state.connections)
 
     def test_shutdown(self) -> None:
         """A connection with requests sent ahead is told that it ends."""

@@ -20,9 +20,10 @@ from app.correlation import HEADER
 from app.errors import FeedbackUnavailableError
 from app.feedback.corrections import Correction
 from app.feedback.intake import Intake
+from app.heads import MAX_HEAD
 from app.keys import digest_of
 from app.problems import MEDIA_TYPE, PROBLEMS
-from app.protocol import MAX_HEAD, HttpProtocol
+from app.protocol import HttpProtocol
 from app.routes.state import STATE_KEY
 from app.settings import Settings
 from tests import pictures
