@@ -137,8 +137,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Give up what was asked over this connection."""
         self._timer.cancel()
         self._gate.idle.pop(self, None)
-        self._forget()
-        self._unread = self._unread[:0]
+        self._drop_unread()
         super().connection_lost(exc)
         if self._serving is not None:
             self._serving.leave()
@@ -207,13 +206,18 @@ class HttpProtocol(HttpToolsProtocol):
             try:
                 self._gate.check_held()
             except OverloadedError as error:
-                self._unread = self._unread[:0]
+                self._drop_unread()
                 self._cut_off(error)
 
     def _go_on_later(self) -> None:
         if not self._will_go_on:
             self._will_go_on = True
             self._gate.later(self._go_on)
+
+    def _drop_unread(self) -> None:
+        """Forget what was not parsed."""
+        self._forget()
+        self._unread = self._unread[:0]
 
     def _forget(self) -> None:
         """Count the bytes no more that wait to be parsed."""
@@ -247,8 +251,8 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing() or self._malformed is not None:
             self._refused = True
             return
-        version = self.parser.get_http_version()
-        if (found := complaint(self.parser.get_method(), self.url, version, self.headers)) is not None:
+        method = self.parser.get_method()
+        if (found := complaint(method, self.url, self.parser.get_http_version(), self.headers)) is not None:
             self._refused = True
             self.send_400_response(found)
             return
@@ -257,7 +261,7 @@ class HttpProtocol(HttpToolsProtocol):
         now = self.loop.time()
         self._gate.idle.pop(self, None)
         length = announced(self.headers)
-        probe = self.parser.get_method() in _READING and self.url.startswith(_PROBES)
+        probe = method in _READING and self.url.startswith(_PROBES)
         try:
             # A refusal would overtake an answer that is owed; only so many bytes are read ahead.
             if not probe and not self._owed():
@@ -439,8 +443,8 @@ class HttpProtocol(HttpToolsProtocol):
                     self._linger()
             elif ahead:
                 self._deaf = True
-                self._unread = self._unread[:0]
-                self._keep()
+                self._drop_unread()
+                self.flow.hold(False)
                 self._linger()
             else:
                 self.transport.close()

@@ -58,7 +58,6 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.feedback.address",
     "app.feedback.commands",
     "app.feedback.intake",
-    "app.heads",
     "app.feedback.migrations.env",
     "app.feedback.migrations.versions.corrections",
     "app.feedback.schema",
@@ -66,6 +65,7 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.frames",
     "app.gate",
     "app.ground",
+    "app.heads",
     "app.inputs",
     "app.interpreter",
     "app.keys",
@@ -114,8 +114,8 @@ LAYERS = [
         "app.feedback.address",
         "app.feedback.migrations.versions.corrections",
         "app.feedback.tables",
-        "app.ground",
         "app.flow",
+        "app.ground",
         "app.headers",
         "app.heads",
         "app.keys",
@@ -357,7 +357,7 @@ def test_only_compilation_imports_keras_and_only_when_called() -> None:
 
 
 def test_only_the_entry_point_and_the_protocol_know_the_server() -> None:
-    """The application runs under any ASGI server: uvicorn and its parser are named by two modules alone."""
+    """The application runs under any ASGI server: uvicorn and its parser are named by three modules alone."""
     servers = {"uvicorn", "httptools"}
     knowing = [name for name in SERVICE if {other.split(".")[0] for other in imports_of(name)} & servers]
     assert knowing == ["app.flow", "app.main", "app.protocol"]

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -219,20 +219,22 @@ def replicas(running: Nodes) -> list[int]:
     return [pid for node in range(len(running.raylets)) for pid in running.workers(node, REPLICA)]
 
 
+def await_replicas(running: Nodes, are: Callable[[set[int]], bool], load: Load | None = None) -> None:
+    """Wait until the replicas are as they should be."""
+    deadline = time.monotonic() + PATIENCE
+    while not are(found := set(replicas(running))):
+        assert time.monotonic() < deadline, f"the replicas are {found}; {load and load.answers}"
+        time.sleep(0.1)
+
+
 def await_others(running: Nodes, before: set[int], load: Load) -> None:
     """Wait until two replicas serve, and none of these."""
-    deadline = time.monotonic() + PATIENCE
-    while len(found := set(replicas(running))) < 2 or found & before:
-        assert time.monotonic() < deadline, f"the replicas are the same: {load.answers}"
-        time.sleep(0.1)
+    await_replicas(running, lambda found: len(found) >= 2 and not found & before, load)
 
 
 def await_count(running: Nodes, count: int) -> None:
     """Wait until there are so many replicas."""
-    deadline = time.monotonic() + PATIENCE
-    while len(replicas(running)) != count:
-        assert time.monotonic() < deadline, f"{len(replicas(running))} replicas"
-        time.sleep(0.1)
+    await_replicas(running, lambda found: len(found) == count)
 
 
 def test_killed_replica_and_rolling_update_lose_no_request(cluster: Nodes, port: int, tmp_path: Path) -> None:
