@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__, documentation, doors, problems
 from app.admission import Pool
+from app.allocator import trimmed_memory
 from app.draining import FAREWELL_SECONDS, draining
 from app.errors import ArtifactError
 from app.feedback.intake import taking_corrections
@@ -52,7 +53,7 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
             settings.timeout,
             settings.upload_timeout,
         )
-        with taking_corrections(settings.database, settings.feedback_days) as intake:
+        with trimmed_memory(), taking_corrections(settings.database, settings.feedback_days) as intake:
             live = Live(
                 Service(
                     model=served,

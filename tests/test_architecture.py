@@ -35,6 +35,7 @@ OPEN_TO_TRAINING = {
 FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.about",
     "app.admission",
+    "app.allocator",
     "app.answers",
     "app.protocol_schemas",
     "app.assets",
@@ -105,6 +106,7 @@ WEB_PACKAGES = {"fastapi", "starlette", "uvicorn", "python_multipart", "httptool
 
 LAYERS = [
     {
+        "app.allocator",
         "app.assets",
         "app.charts",
         "app.contract",
