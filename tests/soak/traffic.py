@@ -389,7 +389,8 @@ def _probes() -> Iterator[Sort]:
 
     yield probe("liveness", "/health/live", b"ok", 30)
     yield probe("readiness of the first instance", "/health/ready", b"ok", 20, to_one=True)
-    yield probe("metrics", "/metrics", b"digits_requests_total", 5)
+    # Of a process that has just started no request may have been counted yet.
+    yield probe("metrics", "/metrics", b"digits_model_info{", 5)
     yield probe("the model", "/model", b"versions", 5)
     yield probe("the page", "/", b"</html>", 5)
 
