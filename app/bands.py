@@ -29,6 +29,10 @@ EVEN: Final = 16.0
 UNBLOCKED_SHARE: Final = 0.8
 """Share of the lines across the bands that must look the same at both ends; at the others ink reaches the edge."""
 
+STEP_SHARE: Final = 0.6
+"""Share of an edge between two bands that must be a step; where strokes reach both edges of a tight crop, and look like
+a band there, it is the strokes' own width."""
+
 INK_SHARES: Final = (0.03, 0.6)
 """A band has ink on it when this share of its pixels, from and to, is half a step from its ground."""
 
@@ -71,7 +75,14 @@ def _across(grey: Grey) -> npt.NDArray[np.float32] | None:
     ground = np.repeat(np.array(grounds, np.float32), np.diff(edges))
     if np.percentile(np.abs(levels - ground[known]), 90.0) > EVEN:
         return None
-    return ground if _are_ground(grey, grounds, edges) else None
+    is_ground = _step(grey, known[breaks - 1], known[breaks]) and _are_ground(grey, grounds, edges)
+    return ground if is_ground else None
+
+
+def _step(grey: Grey, left: npt.NDArray[np.intp], right: npt.NDArray[np.intp]) -> bool:
+    """Whether the picture steps between each two of these columns along most of their height."""
+    steps = cv2.absdiff(grey[:, left], grey[:, right]) >= LEAST_STEP / 2
+    return bool(steps.mean(axis=0).min() >= STEP_SHARE)
 
 
 def _spread(line: Grey) -> float:

@@ -1,17 +1,21 @@
-"""Ink -> the same without the boxes and combs of forms, one for each digit or a row of them, as pure functions."""
+"""Pictures and their ink -> the same without the boxes, combs and lines of forms, as pure functions."""
 
+import math
 from typing import Final
 
 import cv2
 import numpy as np
 
-from app.ground import Mask
+from app.ground import Grey, Mask, frame_of
 
 COVERED: Final = 0.85
 """Share of a straight line's length that is ink, however it leans within its margin."""
 
 MARGIN: Final = 0.08
 """In which a side of a frame lies, as a share of its size: the root of its area."""
+
+LEAST_STEP: Final = 64.0
+"""Grey levels between a line along the picture's edges and its ground."""
 
 LEAST_SIDE: Final = 8
 """Pixels; what is lower or narrower is no frame."""
@@ -21,6 +25,37 @@ WRITTEN: Final = 0.35
 
 LEAST_TEETH: Final = 3
 """Of a comb, which is open above."""
+
+
+def without_border(grey: Grey) -> Grey:
+    """Let the ground go on over a line that is drawn along all edges of a picture, and would be taken for its ground.
+
+    Args:
+        grey: uint8 (height, width), no crop of a digit, whose ink may reach all edges.
+    """
+    margin = round(MARGIN * min(grey.shape))
+    outermost = frame_of(grey)
+    line = float(np.median(outermost))
+    if margin < 1 or _share(outermost, line) < COVERED:
+        return grey
+    for depth in range(1, margin + 1):
+        ring = frame_of(grey[depth:-depth, depth:-depth])
+        if _share(ring, line) < 1 - COVERED:
+            break
+    else:
+        return grey
+    ground = float(np.median(ring))
+    if abs(ground - line) < LEAST_STEP or _share(grey, ground) < 0.5:
+        return grey
+    bordered = np.full_like(grey, round(ground))
+    inner = np.s_[depth:-depth, depth:-depth]
+    bordered[inner] = grey[inner]
+    return bordered
+
+
+def _share(pixels: Grey, level: float) -> float:
+    """Of pixels that have about this grey."""
+    return float((np.abs(pixels - np.float32(level)) < LEAST_STEP / 2).mean())
 
 
 def without_frames(ink: Mask) -> Mask:
@@ -38,6 +73,39 @@ def without_frames(ink: Mask) -> Mask:
     return cleaned
 
 
+def without_edge_lines(ink: Mask) -> Mask:
+    """Drop what a crop has left of a form's lines along the picture's edges, where there is ink between them."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    height, width = ink.shape
+    margin = _margin(ink)
+    inside = np.zeros(count, bool)
+    inside[np.unique(labels[margin : height - margin, margin : width - margin])] = True
+    wide, high = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
+    along = ~inside & ((wide >= COVERED * width) | (high >= COVERED * height))
+    # The ground is no piece.
+    inside[0] = along[0] = False
+    if not along.any() or not (high[inside] >= WRITTEN * height).any():
+        return ink
+    return np.where(along[labels], np.uint8(0), ink)
+
+
+def may_be_frame(ink: Mask) -> bool:
+    """Whether ink of one piece has the outline of a frame or a comb; most has not, and that is seen soon."""
+    left, top, width, height = cv2.boundingRect(ink)
+    return _has_outline(ink[top : top + height, left : left + width])
+
+
+def _has_outline(piece: Mask) -> bool:
+    margin = _margin(piece)
+    left, right = piece[:, :margin].T, piece[:, -margin:].T
+    return _is_covered(piece[-margin:]) and _is_covered(left) and _is_covered(right)
+
+
+def _margin(picture: Mask) -> int:
+    height, width = picture.shape
+    return max(2, round(MARGIN * math.sqrt(height * width)))
+
+
 def _frame(piece: Mask, ink: Mask) -> Mask | None:
     """The lines of a frame; None if a piece is none.
 
@@ -45,9 +113,9 @@ def _frame(piece: Mask, ink: Mask) -> Mask | None:
         piece: connected ink, which reaches all four edges.
         ink: all that lies there.
     """
-    margin = max(2, round(MARGIN * piece.size**0.5))
-    if not all(_is_covered(side) for side in (piece[-margin:], piece[:, :margin].T, piece[:, -margin:].T)):
+    if not _has_outline(piece):
         return None
+    margin = _margin(piece)
     run = max(3, min(piece.shape) // 3)
     upright = _upright_lines(piece, run, margin)
     lying = _upright_lines(np.ascontiguousarray(piece.T), run, margin).T
@@ -61,7 +129,9 @@ def _frame(piece: Mask, ink: Mask) -> Mask | None:
 
 
 def _is_covered(side: Mask) -> bool:
-    return float((side > 0).any(axis=0).mean()) >= COVERED
+    covered: int = cv2.countNonZero(cv2.reduce(side, 0, cv2.REDUCE_MAX))
+    width: int = side.shape[1]
+    return covered >= COVERED * width
 
 
 def _upright_lines(piece: Mask, run: int, margin: int) -> Mask:

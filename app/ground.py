@@ -52,6 +52,9 @@ STROKE_DEPTH: Final = 0.07
 FULL_INK_SMALL: Final = 0.45
 """The same in small pictures, where strokes are all edge."""
 
+HARD_PERCENTILE: Final = 5.0
+"""All ink above this percentile is full ink where it has hard edges."""
+
 GROUND_WINDOW: Final = 0.3
 """Window of the ground estimate, as a share of the shorter side: wider than strokes, narrower than shadows."""
 
@@ -162,8 +165,11 @@ def plain_ground(grey: Grey) -> float | None:
     full = FULL_INK_SMALL if is_small else FULL_INK_SATURATED if is_saturated else FULL_INK
     if percentile(ink, 50.0) < full * strongest:
         return None
+    # Shadows have soft edges; what has none is a scan in black and white, however wide its strokes are.
+    if is_small or percentile(ink, HARD_PERCENTILE) >= FULL_INK * strongest:
+        return ground
     depth = mean_depth((contrast > strongest / 2).astype(np.uint8))
-    return ground if is_small or depth <= STROKE_DEPTH * max(grey.shape) else None
+    return ground if depth <= STROKE_DEPTH * max(grey.shape) else None
 
 
 def frame_of(picture: npt.NDArray[Sample]) -> npt.NDArray[Sample]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from app.contrast import Response, ink_response
 from app.errors import NoInkError
-from app.ground import Grey, Mask, percentile
+from app.frames import may_be_frame, without_border, without_edge_lines, without_frames
+from app.ground import SMALL_SIDE, Grey, Mask, mean_depth, percentile
 from app.sheet import find_sheet
 
 RULE_RUN: Final = 0.2
@@ -24,17 +25,26 @@ RULE_SPAN: Final = 0.95
 LEAST_RUN: Final = 12
 """Pictures in which a run would be shorter than this, in pixels, are too small to have rules."""
 
+RULE_DEPTH: Final = 0.01
+"""Mean depth of rules, as a share of the picture's longer side: a quarter of their width. Wider ones are strokes."""
+
 LEAST_RULES: Final = 3
 """So many rules with next to nothing beside them are an empty sheet; fewer may be strokes of a digit."""
 
 SPECK_SHARE: Final = 0.1
 """Next to nothing: fewer pixels than a hairline as long as this share of the picture."""
 
+STROKE_SHARE: Final = 0.15
+"""A stroke is at least so long, as a share of the picture's longer side."""
+
 RULE_CONTRAST: Final = 0.75
 """Rules stand out by at most this share of what the ink does."""
 
 SIDE_SHARE: Final = 0.3
 """Where more than this share of a sheet or of what lies around it would be ink, it is none."""
+
+SAME_SHARE: Final = 0.8
+"""Share of a digit's ink that is found with and without what lies around its sheet."""
 
 SURROUNDED: Final = 0.5
 """Ink across a sheet's edge is a digit's all the same when at least this share of the picture's frame is no sheet."""
@@ -99,21 +109,27 @@ def find_ink(grey: Grey) -> Ink:
     Raises:
         NoInkError: nothing on the picture stands out from its ground.
     """
+    if grey.size > SMALL_SIDE**2:
+        grey = without_border(grey)
     ink = _find_ink(grey)
     sheet = find_sheet(grey)
     if sheet is None:
         return ink
+    around = sheet.inside == 0
     # Shadows look like something around a sheet; but of a table, or of the sheet, more would be ink than people write.
-    sides = (ink.mask[sheet.inside == 0], ink.mask[sheet.inside > 0])
-    if all((side > 0).mean() <= SIDE_SHARE for side in sides):
+    few = all((side > 0).mean() <= SIDE_SHARE for side in (ink.mask[around], ink.mask[~around]))
+    if few and not ink.mask[around].any():
         return ink
     try:
         written = _find_ink(sheet.picture)
     except NoInkError:
         return ink
     # In a tight crop of a photograph, what seems to lie around the sheet is where the digit's strokes reach the edge.
-    reach = cv2.dilate(written.mask, np.ones((5, 5), np.uint8))
-    goes_on = bool((reach[sheet.inside == 0] > 0).any())
+    goes_on = bool(cv2.dilate(written.mask, np.ones((5, 5), np.uint8))[around].any())
+    if few:
+        # Or the sheet's edge was taken for strokes that belong to what is written on it.
+        same = cv2.countNonZero(written.mask & ink.mask) >= SAME_SHARE * cv2.countNonZero(written.mask)
+        return written if same and not goes_on else ink
     return ink if goes_on and sheet.surrounded < SURROUNDED else written
 
 
@@ -140,13 +156,13 @@ def _find_writing(grey: Grey) -> Writing:
 
 def _find_ink(grey: Grey) -> Ink:
     writing = _find_writing(grey)
-    mask = _find_digit(writing.mask)
+    written, mask = _find_digit(writing.mask)
     return Ink(
         writing.response,
         stroke_picture(writing.response, mask),
         mask,
         writing.dark,
-        _largest_piece(writing.mask & ~mask) / np.count_nonzero(mask),
+        0.0 if written is mask else _largest_piece(written & ~mask) / np.count_nonzero(mask),
     )
 
 
@@ -172,14 +188,27 @@ def _without_rules(response: Response) -> Response:
     rules = along | across.T
     if lines_along + lines_across == 0:
         return response
+    level = percentile(response[rules > 0], 30.0)
     beside = response[(standing_out > 0) & (cv2.dilate(rules, _NEIGHBOURS) == 0)]
     if beside.size < SPECK_SHARE * max(response.shape):
-        return np.zeros_like(response) if lines_along + lines_across >= LEAST_RULES else response
-    level = percentile(response[rules > 0], 30.0)
+        # Straight strokes that cross a rule look like a part of it, but for their darkness.
+        strong = ((rules > 0) & (response > level / RULE_CONTRAST)).astype(np.uint8)
+        if not STROKE_SHARE <= _longest(strong) / max(response.shape) < RULE_SPAN:
+            is_sheet = lines_along + lines_across >= LEAST_RULES and mean_depth(rules) <= RULE_DEPTH * max(
+                response.shape
+            )
+            return np.zeros_like(response) if is_sheet else response
+        beside = response[strong > 0]
     ink = percentile(beside, 95.0)
     if level > RULE_CONTRAST * ink:
         return response
     return np.where((rules > 0) & (response < (level + ink) / 2), np.float32(0.0), response)
+
+
+def _longest(mask: Mask) -> int:
+    """The longer side of the longest connected piece, in pixels."""
+    stats = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:]
+    return int(stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(initial=0))
 
 
 def _rules(standing_out: Mask) -> tuple[Mask, int]:
@@ -225,11 +254,17 @@ def _threshold(response: Response) -> Mask:
     return np.asarray(shade[labels], np.uint8)
 
 
-def _find_digit(ink: Mask) -> Mask:
-    """Keep the pieces that make up the digit: the main one, and others that are neither specks nor clutter."""
+def _find_digit(ink: Mask) -> tuple[Mask, Mask]:
+    """What is written, without a form's lines, and of that the digit: the main piece, and others that belong to it."""
     # Most pictures show one piece; finding its place would take ten times as long as finding it.
-    if cv2.connectedComponents(ink, connectivity=8)[0] <= 2:
-        return ink
+    if cv2.connectedComponents(ink, connectivity=8)[0] <= 2 and not may_be_frame(ink):
+        return ink, ink
+    written = without_edge_lines(without_frames(ink))
+    return written, _main_pieces(written)
+
+
+def _main_pieces(ink: Mask) -> Mask:
+    """The largest piece of ink in the middle, and others that are neither specks nor clutter."""
     count, labels, stats, centroids = cv2.connectedComponentsWithStats(ink, connectivity=8)
     height, width = ink.shape
     area = stats[1:, cv2.CC_STAT_AREA].astype(float)
@@ -243,6 +278,8 @@ def _find_digit(ink: Mask) -> Mask:
     part = np.zeros(count - 1, bool)
     joining = np.zeros(count - 1, bool)
     joining[main] = True
+    # In a tight crop all pieces are cut.
+    cut &= not cut[main]
     while joining.any():
         part |= joining
         near_left, near_right = left[part].min(), right[part].max()

@@ -36,6 +36,9 @@ BEND: Final = 0.02
 SHADE: Final = 10
 """Grey levels from one pixel of the small picture to the next: paper in a shadow grows dark no faster, at its edge."""
 
+STEEP: Final = 4 * SHADE
+"""Grey levels among a pixel and its neighbours; two steps along and two across make up no more in a shadow."""
+
 MARGIN: Final = 2
 """Pixels, of the small picture, at the sheet's edge that belong to neither."""
 
@@ -91,10 +94,14 @@ def _with_shade(small: Grey, bright: Mask) -> Mask:
     """What is bright, and what goes on from the middle of it without a step: the paper that lies in a shadow."""
     depth = cv2.distanceTransform(bright, cv2.DIST_L2, 3)
     row, column = np.unravel_index(int(depth.argmax()), depth.shape)
-    reached = np.zeros((small.shape[0] + 2, small.shape[1] + 2), np.uint8)
+    # At a sheet's rounded corner single pixels lead down in small steps; what lies around them tells of the edge.
+    steep = cv2.morphologyEx(small, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > STEEP
+    reached = cv2.copyMakeBorder(steep.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     flags = 4 | (255 << 8) | cv2.FLOODFILL_MASK_ONLY
     cv2.floodFill(small, reached, (int(column), int(row)), 255, SHADE, SHADE, flags)
-    return np.asarray(bright | reached[1:-1, 1:-1], np.uint8)
+    shade = np.where(reached[1:-1, 1:-1] == 255, np.uint8(255), np.uint8(0))
+    # The last pixels of paper are steep too.
+    return np.asarray(np.maximum(bright, cv2.dilate(shade, np.ones((3, 3), np.uint8))), np.uint8)
 
 
 def _is_sheet(small: Grey, bright: Mask, filled: Mask, around: npt.NDArray[np.bool_]) -> bool:

@@ -192,3 +192,15 @@ class TestPreparation:
         digit = normalize(barred(canvas(SIDE, SIDE), (85, 115)))
         assert (digit.crop_box.left, digit.crop_box.right) == (85, 115)
         assert digit.inverted
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_strokes_at_both_edges_of_a_tight_crop(dark: bool) -> None:
+    """A ring that touches all edges of its crop is no band where it meets them."""
+    crop = np.full((19, 14), 255, np.uint8)
+    cv2.ellipse(crop, (6, 9), (5, 8), 0, 0, 360, 0, 3)
+    picture = crop if dark else 255 - crop
+    assert (picture[0] == picture[-1]).mean() >= 0.8
+    assert (picture[0] != picture[9]).any()
+    assert banded_ground(picture) is None
+    assert normalize(picture).inverted is dark

@@ -296,6 +296,22 @@ class TestRules:
         digit = normalize(with_stroke(canvas(200, 60), [(0, 30), (199, 30)], 30, pen=6))
         assert digit.crop_box.width == 200
 
+    @pytest.mark.parametrize("pen", [6, 24, 40])
+    def test_pens_wider_than_the_squares_lines(self, pen: int) -> None:
+        """Straight strokes that cross lines look like parts of them, but for their darkness."""
+        strokes = [(80, 40), (80, 150), (200, 150)], [(160, 90), (160, 250)]
+        plain, paper = canvas(280, 280, 240), self.sheet(280, 280, squared=True)
+        for stroke in strokes:
+            plain, paper = (with_stroke(sheet, stroke, 40, pen) for sheet in (plain, paper))
+        assert likeness(normalize(paper).pixels, normalize(plain).pixels) > 0.9
+
+    def test_wide_strokes_from_edge_to_edge(self) -> None:
+        """Bars as wide as strokes are no ruled paper, however many."""
+        picture = canvas(160, 160)
+        for row in (20, 70, 120):
+            picture[row : row + 20] = 0
+        assert normalize(picture).crop_box.width == 160
+
     def test_small_pictures_have_no_rules(self) -> None:
         """On a grid of a few pixels, a bar across is part of the digit."""
         picture = canvas(28, 28)
@@ -511,3 +527,40 @@ def test_what_runs_along_a_side_is_no_other_thing() -> None:
     picture = np.array(seven(300, 300, ink=60, ground=200), np.uint8)
     picture[:, 285:] = 90
     assert normalize(picture).left_out < 0.05
+
+
+class TestTightCrops:
+    @staticmethod
+    def scan(scale: int) -> Grey:
+        """A nine cropped to its ink, black and white, in coarse pixels."""
+        rows = (
+            "..######",
+            ".##...##",
+            "##....##",
+            "##...###",
+            ".#####..",
+            "....##..",
+            "...##...",
+            "..##....",
+            ".##.....",
+        )
+        coarse = np.array([[0 if pixel == "#" else 255 for pixel in row] for row in rows], np.uint8)
+        return np.kron(coarse, np.ones((scale, scale), np.uint8))
+
+    @pytest.mark.parametrize("scale", [2, 4, 16, 32])
+    @pytest.mark.parametrize("dark", [True, False])
+    def test_black_and_white(self, dark: bool, scale: int) -> None:
+        """What takes half of a picture and is as wide as a shadow is ink all the same, where all its edges are hard."""
+        scan = self.scan(scale)
+        digit = normalize(scan if dark else 255 - scan)
+        wide = normalize(np.pad(scan, 8 * scale, constant_values=255))
+        assert digit.inverted is dark
+        assert likeness(digit.pixels, wide.pixels) > 0.95
+
+    def test_pieces_that_the_edges_cut(self) -> None:
+        """A stroke that came off in the scan belongs to the digit, as all of it is cut by the edge."""
+        scan = self.scan(4)
+        scan[20:22] = 255
+        digit = normalize(scan)
+        assert digit.crop_box.height == scan.shape[0]
+        assert digit.left_out == 0.0

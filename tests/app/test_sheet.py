@@ -117,3 +117,21 @@ def test_shaded_corner_is_sheet() -> None:
     sheet = find_sheet(picture)
     assert sheet is not None
     assert (sheet.inside[290:380, 25:120] > 0).all()
+
+
+def test_sheet_with_soft_corners(page: Grey) -> None:
+    """Where the sheet's edge is soft, its corners are no way on to the table."""
+    soft = np.asarray(cv2.GaussianBlur(on_a_table(page, 5.0, table=70), (0, 0), 1.5), np.uint8)
+    sheet = find_sheet(soft)
+    assert sheet is not None
+    assert normalize(soft).crop_box.width < 130
+
+
+@pytest.mark.parametrize("table", [8, 14, 20])
+def test_narrow_table(page: Grey, table: int) -> None:
+    """Where so little of the table is seen that it could be ink, the sheet's edge does not join the digit."""
+    picture = page.copy()
+    picture[:table], picture[-table:], picture[:, :table], picture[:, -table:] = 70, 70, 70, 70
+    box, plain = normalize(picture).crop_box, normalize(page).crop_box
+    assert abs(box.width - plain.width) <= 4
+    assert abs(box.height - plain.height) <= 4

