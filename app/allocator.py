@@ -1,33 +1,42 @@
 """glibc's allocator: keeps little of the memory that requests no longer need, and not for long."""
 
 import ctypes
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 TRIM_SECONDS: Final = 30.0
-"""How long a process keeps at most what it no longer needs. Giving it back takes 8 ms where much has gathered."""
+"""How long a process keeps at most what it no longer needs. To give back 100 MB takes some 8 ms."""
 
 _ARENA_MAX: Final = -8
 """M_ARENA_MAX of malloc.h."""
 
-_LIBC: Final = ctypes.CDLL(None)
+_LIBC: Final[Any] = ctypes.CDLL(None) if os.name == "posix" else None
+
+
+def share_arena() -> None:
+    """Let all threads that are yet to come allocate from one arena, for good; without glibc, nothing is done.
+
+    glibc gives each new thread an arena of its own, eight for each core, and what one has left the others do not use.
+    Threads for pictures come and go, so that a process takes 20 MB more now and then for hours. One arena for all is
+    enough, as threads that decode allocate rarely. See mallopt(3).
+    """
+    if hasattr(_LIBC, "mallopt"):
+        _LIBC.mallopt(_ARENA_MAX, 1)
 
 
 @contextmanager
 def trimmed_memory(seconds: float = TRIM_SECONDS) -> Iterator[None]:
-    """While the block runs, return unused memory to the system; where there is no glibc, nothing is done.
+    """While the block runs, return unused memory to the system now and then; without glibc, nothing is done.
 
-    glibc gives each new thread an arena of its own, eight for each core, and returns only the end of each: one small
-    object behind a large picture keeps the room of the picture. Threads for pictures come and go, so that a process
-    takes 20 MB more now and then for hours. One arena for all is enough, as threads that decode allocate rarely.
-    See mallopt(3) and malloc_trim(3).
+    By itself glibc returns only the end of an arena: one small object behind a large picture keeps the room of the
+    picture. See malloc_trim(3).
     """
     if not hasattr(_LIBC, "malloc_trim"):
         yield
         return
-    _LIBC.mallopt(_ARENA_MAX, 1)
     over = threading.Event()
 
     def trim() -> None:

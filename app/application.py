@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__, documentation, doors, problems
 from app.admission import Pool
-from app.allocator import trimmed_memory
+from app.allocator import share_arena, trimmed_memory
 from app.draining import FAREWELL_SECONDS, draining
 from app.errors import ArtifactError
 from app.feedback.intake import taking_corrections
@@ -44,6 +44,8 @@ def create_app(settings: Settings, load: Callable[[Path], Model] = load_model) -
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Live | Gate]]:
+        # Before anything starts threads.
+        share_arena()
         succession = Succession(settings, load)
         served = load(settings.model)
         gate = Gate(

@@ -17,11 +17,17 @@ MARGIN: Final = 0.08
 LEAST_STEP: Final = 64.0
 """Grey levels between a line along the picture's edges and its ground."""
 
+LEAST_GROUND: Final = 0.7
+"""Share of a picture inside such a line that is ground."""
+
 LEAST_SIDE: Final = 8
 """Pixels; what is lower or narrower is no frame."""
 
 WRITTEN: Final = 0.35
-"""A frame has ink in it at least so high, as a share of its own height; an angular 0 has none."""
+"""A frame has ink in it at least so high, as a share of its own height; an angular 0 has none, if it is not slashed."""
+
+CORNER: Final = 0.2
+"""Share of the picture's sides along which a line goes at least on both sides of a corner."""
 
 LEAST_TEETH: Final = 3
 """Of a comb, which is open above."""
@@ -30,26 +36,30 @@ LEAST_TEETH: Final = 3
 def without_border(grey: Grey) -> Grey:
     """Let the ground go on over a line that is drawn along all edges of a picture, and would be taken for its ground.
 
+    Within a margin of one grey, ink as bold as the room between its strokes is none of that: nearly everything inside
+    must be of another grey.
+
     Args:
-        grey: uint8 (height, width), no crop of a digit, whose ink may reach all edges.
+        grey: uint8 (height, width).
     """
     margin = round(MARGIN * min(grey.shape))
     outermost = frame_of(grey)
     line = float(np.median(outermost))
-    if margin < 1 or _share(outermost, line) < COVERED:
+    # Most pictures have the same ground there as at their edges.
+    if margin < 1 or _share(frame_of(grey[margin:-margin, margin:-margin]), line) > 1 - COVERED:
+        return grey
+    if _share(outermost, line) < COVERED:
         return grey
     for depth in range(1, margin + 1):
-        ring = frame_of(grey[depth:-depth, depth:-depth])
-        if _share(ring, line) < 1 - COVERED:
+        inner = grey[depth:-depth, depth:-depth]
+        ring = frame_of(inner)
+        if _share(ring, line) <= 1 - COVERED:
             break
-    else:
-        return grey
     ground = float(np.median(ring))
-    if abs(ground - line) < LEAST_STEP or _share(grey, ground) < 0.5:
+    if abs(ground - line) < LEAST_STEP or _share(ring, ground) < COVERED or _share(inner, ground) < LEAST_GROUND:
         return grey
     bordered = np.full_like(grey, round(ground))
-    inner = np.s_[depth:-depth, depth:-depth]
-    bordered[inner] = grey[inner]
+    bordered[depth:-depth, depth:-depth] = inner
     return bordered
 
 
@@ -74,14 +84,18 @@ def without_frames(ink: Mask) -> Mask:
 
 
 def without_edge_lines(ink: Mask) -> Mask:
-    """Drop what a crop has left of a form's lines along the picture's edges, where there is ink between them."""
+    """Drop what a crop has left of a form's lines: they lie along its edges, from end to end, with ink between them."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     height, width = ink.shape
     margin = _margin(ink)
     inside = np.zeros(count, bool)
     inside[np.unique(labels[margin : height - margin, margin : width - margin])] = True
     wide, high = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
-    along = ~inside & ((wide >= COVERED * width) | (high >= COVERED * height))
+    from_end_to_end = (wide == width) | (high == height)
+    # Nearly so is enough where they go round a corner, as no stroke of a digit does there.
+    spanning = (wide >= COVERED * width) | (high >= COVERED * height)
+    round_corners = spanning & (wide >= CORNER * width) & (high >= CORNER * height)
+    along = ~inside & (from_end_to_end | round_corners)
     # The ground is no piece.
     inside[0] = along[0] = False
     if not along.any() or not (high[inside] >= WRITTEN * height).any():

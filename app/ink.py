@@ -66,6 +66,9 @@ NEAR: Final = 0.4
 NEAR_AT_EDGE: Final = 0.05
 """The same for pieces that the picture's edge cuts: they are more often clutter than ink."""
 
+STACKED: Final = 0.5
+"""A piece lies above or below another when this share of its width does."""
+
 _NEIGHBOURS: Final = np.ones((3, 3), np.uint8)
 
 # Pictures are small and the service's threads are its own: OpenCV's would only get in their way.
@@ -179,8 +182,8 @@ def _largest_piece(mask: Mask) -> int:
 def _without_rules(response: Response) -> Response:
     """Drop the lines of ruled and squared paper: straight, from edge to edge, and fainter than the ink.
 
-    Where ink crosses a rule it is darker than the rule and stays. Several rules with nothing beside them are an empty
-    sheet.
+    Where ink crosses a rule it is darker than the rule and stays. Several thin rules, with nothing beside them and no
+    stroke along them, are an empty sheet.
     """
     standing_out = (response > 0.0).astype(np.uint8)
     along, lines_along = _rules(standing_out)
@@ -260,6 +263,9 @@ def _find_digit(ink: Mask) -> tuple[Mask, Mask]:
     if cv2.connectedComponents(ink, connectivity=8)[0] <= 2 and not may_be_frame(ink):
         return ink, ink
     written = without_edge_lines(without_frames(ink))
+    if not cv2.hasNonZero(written):
+        # An empty comb is all that there is to read.
+        written = ink
     return written, _main_pieces(written)
 
 
@@ -278,8 +284,10 @@ def _main_pieces(ink: Mask) -> Mask:
     part = np.zeros(count - 1, bool)
     joining = np.zeros(count - 1, bool)
     joining[main] = True
-    # In a tight crop all pieces are cut.
-    cut &= not cut[main]
+    if left[main] == 0 or right[main] == width:
+        # The crop is as narrow as the digit: what is above or below is no neighbour in a row.
+        stacked = np.minimum(right, right[main]) - np.maximum(left, left[main]) >= STACKED * (right - left)
+        cut &= ~stacked
     while joining.any():
         part |= joining
         near_left, near_right = left[part].min(), right[part].max()

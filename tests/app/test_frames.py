@@ -50,6 +50,16 @@ class TestBoxes:
         picture = with_stroke(boxed(canvas(120, 120), pen=6, inset=25), [(25, 60), (94, 60)], pen=6)
         assert normalize(picture).crop_box.height >= 65
 
+    @pytest.mark.parametrize("dark", [True, False])
+    def test_empty_comb(self, dark: bool) -> None:
+        """Three teeth with nothing beside them are what was written, a reversed E perhaps."""
+        comb = canvas(110, 90)
+        for column in (20, 53, 86):
+            comb[20:70, column : column + 3] = 0
+        comb[67:70, 20:89] = 0
+        digit = normalize(comb if dark else 255 - comb)
+        assert (digit.crop_box.width, digit.crop_box.height) == (69, 50)
+
 
 class TestBorder:
     @pytest.mark.parametrize("width", [1, 3, 8])
@@ -61,6 +71,15 @@ class TestBorder:
         digit = normalize(picture)
         assert digit.inverted is dark
         assert digit.crop_box == normalize(written).crop_box
+
+    @pytest.mark.parametrize("margin", [2, 4, 6])
+    def test_bold_digit_in_a_margin(self, margin: int) -> None:
+        """A margin around strokes as wide as the room between them is no line, and they are no ground."""
+        zero = canvas(60, 110, 30)
+        zero[16:94, 16:44] = 235
+        digit = normalize(np.pad(zero, margin, constant_values=235))
+        assert digit.inverted
+        assert (digit.crop_box.width, digit.crop_box.height) == (60, 110)
 
     def test_wide(self, written: Grey) -> None:
         """What is wider than a line is what lies around a sheet."""
@@ -107,6 +126,11 @@ class TestEdgeLines:
         lines = canvas(100, 100, 0)
         lines[2:5] = 255
         assert np.array_equal(without_edge_lines(lines), lines)
+
+    def test_bar_of_a_seven(self) -> None:
+        """A digit's own bar, apart from its stem, ends before the picture does."""
+        picture = with_stroke(with_stroke(canvas(64, 104), [(5, 3), (58, 3)], pen=3), [(55, 14), (25, 102)], pen=3)
+        assert normalize(picture).crop_box.height >= 100
 
     def test_short_lines(self, ink: Grey) -> None:
         """A stroke along a part of an edge is no line of a form."""

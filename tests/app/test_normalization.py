@@ -564,3 +564,15 @@ class TestTightCrops:
         digit = normalize(scan)
         assert digit.crop_box.height == scan.shape[0]
         assert digit.left_out == 0.0
+
+    @pytest.mark.parametrize("gap", [6, 15, 30])
+    def test_neighbours_in_a_row_stay_out(self, gap: int) -> None:
+        """A crop as high as the digit shows a part of the one before: that is not stacked on anything."""
+        nine = self.scan(8)
+        sheet = canvas(20 + gap + nine.shape[1] + 20, nine.shape[0])
+        sheet[:, 20 + gap : -20] = nine
+        alone = normalize(sheet)
+        sheet[10:50, :20] = 0
+        digit = normalize(sheet)
+        assert digit.crop_box == alone.crop_box
+        assert digit.left_out > 0
