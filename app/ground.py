@@ -166,7 +166,7 @@ def plain_ground(grey: Grey) -> float | None:
     if percentile(ink, 50.0) < full * strongest:
         return None
     # Shadows have soft edges; what has none is a scan in black and white, however wide its strokes are.
-    if is_small or percentile(ink, HARD_PERCENTILE) >= FULL_INK * strongest:
+    if is_small or (is_saturated and percentile(ink, HARD_PERCENTILE) >= FULL_INK * strongest):
         return ground
     depth = mean_depth((contrast > strongest / 2).astype(np.uint8))
     return ground if depth <= STROKE_DEPTH * max(grey.shape) else None
