@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from app.background import in_background
+
 TRIM_SECONDS: Final = 30.0
 """How long a process keeps at most what it no longer needs. To give back 100 MB takes some 8 ms."""
 
 _ARENA_MAX: Final = -8
 """M_ARENA_MAX of malloc.h."""
+
+_PATIENCE: Final = 1.0
+"""Seconds that the end waits for a trim under way."""
 
 _LIBC: Final[Any] = ctypes.CDLL(None) if os.name == "posix" else None
 
@@ -37,16 +42,10 @@ def trimmed_memory(seconds: float = TRIM_SECONDS) -> Iterator[None]:
     if not hasattr(_LIBC, "malloc_trim"):
         yield
         return
-    over = threading.Event()
 
-    def trim() -> None:
-        while not over.wait(seconds):
+    def trim(ended: threading.Event) -> None:
+        while not ended.wait(seconds):
             _LIBC.malloc_trim(0)
 
-    thread = threading.Thread(target=trim, name="allocator", daemon=True)
-    thread.start()
-    try:
+    with in_background("allocator", trim, _PATIENCE):
         yield
-    finally:
-        over.set()
-        thread.join()

@@ -165,7 +165,7 @@ def plain_ground(grey: Grey) -> float | None:
     full = FULL_INK_SMALL if is_small else FULL_INK_SATURATED if is_saturated else FULL_INK
     if percentile(ink, 50.0) < full * strongest:
         return None
-    # Shadows have soft edges; what has none is a scan in black and white, however wide its strokes are.
+    # On black or white, what has no soft edges is a scan in black and white, however wide its strokes are.
     if is_small or (is_saturated and percentile(ink, HARD_PERCENTILE) >= FULL_INK * strongest):
         return ground
     depth = mean_depth((contrast > strongest / 2).astype(np.uint8))

@@ -193,13 +193,12 @@ def _without_rules(response: Response) -> Response:
         return response
     level = percentile(response[rules > 0], 30.0)
     beside = response[(standing_out > 0) & (cv2.dilate(rules, _NEIGHBOURS) == 0)]
-    if beside.size < SPECK_SHARE * max(response.shape):
+    longer = max(response.shape)
+    if beside.size < SPECK_SHARE * longer:
         # Straight strokes that cross a rule look like a part of it, but for their darkness.
         strong = ((rules > 0) & (response > level / RULE_CONTRAST)).astype(np.uint8)
-        if not STROKE_SHARE <= _longest(strong) / max(response.shape) < RULE_SPAN:
-            is_sheet = lines_along + lines_across >= LEAST_RULES and mean_depth(rules) <= RULE_DEPTH * max(
-                response.shape
-            )
+        if not STROKE_SHARE <= _longest(strong) / longer < RULE_SPAN:
+            is_sheet = lines_along + lines_across >= LEAST_RULES and mean_depth(rules) <= RULE_DEPTH * longer
             return np.zeros_like(response) if is_sheet else response
         beside = response[strong > 0]
     ink = percentile(beside, 95.0)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from app.artifact import current_folder, glimpse
+from app.background import in_background
 from app.errors import ArtifactError
 
 _logger = logging.getLogger(__name__)
@@ -115,18 +116,12 @@ def watching(watchers: list[Watcher], seconds: float) -> Iterator[None]:
     if not seconds:
         yield
         return
-    ended = threading.Event()
 
-    def run() -> None:
+    def run(ended: threading.Event) -> None:
         # At round times, so that all processes of the service look at the same moment and answer alike.
         while not ended.wait(seconds - time.time() % seconds):
             for watcher in watchers:
                 watcher.look()
 
-    thread = threading.Thread(target=run, name="versions", daemon=True)
-    thread.start()
-    try:
+    with in_background("versions", run, _PATIENCE):
         yield
-    finally:
-        ended.set()
-        thread.join(_PATIENCE)

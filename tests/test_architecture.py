@@ -39,6 +39,7 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.answers",
     "app.protocol_schemas",
     "app.assets",
+    "app.background",
     "app.bands",
     "app.bulk.commands",
     "app.bulk.contents",
@@ -106,8 +107,8 @@ WEB_PACKAGES = {"fastapi", "starlette", "uvicorn", "python_multipart", "httptool
 
 LAYERS = [
     {
-        "app.allocator",
         "app.assets",
+        "app.background",
         "app.charts",
         "app.contract",
         "app.correlation",
@@ -133,7 +134,17 @@ LAYERS = [
     },
     {"app.bulk.files"},
     {"app.bulk.listing", "app.bulk.output"},
-    {"app.bands", "app.containers", "app.items", "app.sheet", "app.values", "app.requests", "app.logs", "app.metrics"},
+    {
+        "app.allocator",
+        "app.bands",
+        "app.containers",
+        "app.items",
+        "app.sheet",
+        "app.values",
+        "app.requests",
+        "app.logs",
+        "app.metrics",
+    },
     {
         "app.contrast",
         "app.frames",

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from app.admission import Pool
+from app.background import in_background
 from app.errors import FeedbackUnavailableError
 from app.feedback.corrections import Correction
 
@@ -62,9 +63,8 @@ class Intake:
     @contextmanager
     def forgetting(self, seconds: float = PURGE_SECONDS) -> Iterator[None]:
         """Forget what has been kept long enough while the block runs, at once and then every so many seconds."""
-        ended = threading.Event()
 
-        def run() -> None:
+        def run(ended: threading.Event) -> None:
             while True:
                 try:
                     self._told(partial(self._store.purge, self.days))
@@ -75,13 +75,10 @@ class Intake:
                 if ended.wait(seconds):
                     return
 
-        thread = threading.Thread(target=run, name="corrections", daemon=True)
-        thread.start()
         try:
-            yield
+            with in_background("corrections", run, _END_SECONDS):
+                yield
         finally:
-            ended.set()
-            thread.join(_END_SECONDS)
             self._store.close()
 
 

@@ -19,7 +19,7 @@ MB = 2**20
 def grown(block: str) -> int:
     """By how many bytes a process grows that runs this."""
     code = """
-        import contextlib, ctypes, threading, time
+        import ctypes, threading, time
         from pathlib import Path
         from app.allocator import share_arena, trimmed_memory
 

