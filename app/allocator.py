@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from app.background import in_background
 
-TRIM_SECONDS: Final = 30.0
-"""How long a process keeps at most what it no longer needs. To give back 100 MB takes some 8 ms."""
+TRIM_SECONDS: Final = 5.0
+"""How long a process keeps at most what it no longer needs. To give back 100 MB takes some 8 ms, nothing 0.1 ms."""
 
 _ARENA_MAX: Final = -8
 """M_ARENA_MAX of malloc.h."""
