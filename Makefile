@@ -23,9 +23,9 @@ help: ## list the targets
 serve: $(SERVE_READY) ## run the service (HOST, PORT; settings: DIGITS_...)
 	DIGITS_HOST=$(HOST) DIGITS_PORT=$(PORT) exec $(SERVE)/python -m app.main
 
-train: $(DEV_READY) ## train and publish a model (RECIPE=default|paper|smoke, MNIST=path, FORCE=1, KEEP=versions, FEEDBACK=url)
+train: $(DEV_READY) ## train and publish a model (RECIPE=default|paper|smoke, MNIST=path, FORCE=1, KEEP=versions, KEEP_ROWS=1, FEEDBACK=url)
 	$(DEV)/python -m model_training train --recipe $(RECIPE) $(if $(MNIST),--mnist $(MNIST)) $(if $(FORCE),--force) \
-		$(if $(KEEP),--keep $(KEEP)) $(if $(FEEDBACK),--feedback '$(FEEDBACK)')
+		$(if $(KEEP),--keep $(KEEP)) $(if $(KEEP_ROWS),--keep-rows) $(if $(FEEDBACK),--feedback '$(FEEDBACK)')
 
 rollback: $(SERVE_READY) ## publish the version before again (RECIPE, VERSION=another one)
 	$(SERVE)/python -m app.cli rollback artifacts/$(RECIPE) $(if $(VERSION),--to $(VERSION))

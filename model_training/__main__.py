@@ -44,11 +44,14 @@ def train(
     artifacts: Artifacts = ARTIFACTS,
     force: Annotated[bool, typer.Option(help="Publish also what is worse than the published model.")] = False,
     keep: Annotated[int, typer.Option(min=1, help="How many versions to keep, the new one included.")] = KEPT_VERSIONS,
+    keep_rows: Annotated[
+        bool, typer.Option("--keep-rows", help="Take over the published network for rows instead of training one.")
+    ] = False,
 ) -> None:
     """Train a recipe, measure the result and publish it; resumes where an interrupted training ended."""
     from model_training.evaluation import DisagreementError
     from model_training.publishing import GateError, publish_trained
-    from model_training.rows import train_rows
+    from model_training.rows import published_rows, train_rows
     from model_training.tracking import TrackingError, check_tracking, record
     from model_training.training import train as fit
 
@@ -62,8 +65,13 @@ def train(
                 from model_training.corrections import with_corrections
 
                 dataset = with_corrections(dataset, feedback)
+            rows = None
+            if chosen.rows is not None and keep_rows:
+                # Where there is none, that is told before anything is trained.
+                rows = published_rows(chosen.rows, dataset, artifacts / chosen.name, checkpoints / ROWS_FOLDER)
             trained = fit(chosen, dataset, checkpoints)
-            rows = train_rows(chosen.rows, dataset, checkpoints / ROWS_FOLDER) if chosen.rows is not None else None
+            if chosen.rows is not None and rows is None:
+                rows = train_rows(chosen.rows, dataset, checkpoints / ROWS_FOLDER)
             keep_record = partial(record, chosen, dataset, trained.history, checkpoints)
             try:
                 published = read_artifact(

@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from app.artifact import ROWS_FILE, read_artifact
 from app.contract import STRIP_HEIGHT, STRIP_SHAPE, STRIP_WINDOW
+from app.errors import ArtifactError
 from model_training.checkpoints import Checkpoint, History, resume
 from model_training.data import Dataset
 from model_training.network import build_row_network
@@ -42,6 +44,7 @@ class TrainedRows:
     network: keras.Model
     """uint8 (n, *STRIP_SHAPE) -> float32 (n, *COLUMNS_SHAPE)."""
     history: History
+    """Of its training; empty where it is a published one."""
     probes: npt.NDArray[np.uint8]
     """Strips of validation digits, uint8 (n, *STRIP_SHAPE), to compare the network's compiled form on."""
 
@@ -57,12 +60,7 @@ def train_rows(recipe: RowRecipe, dataset: Dataset, checkpoints: Path) -> Traine
     fingerprint = _fingerprint(recipe, dataset)
     folder = checkpoints / fingerprint[:8]
     strips = make_strips(dataset.train, recipe, recipe.strips, folder / STRIPS_FOLDER / "train")
-    validation = make_strips(
-        dataset.validation,
-        dataclasses.replace(recipe, drawn_share=0.0, letter_share=0.0),
-        recipe.validation_strips,
-        folder / STRIPS_FOLDER / "validation",
-    )
+    validation = _validation_strips(recipe, dataset, folder)
     keras.utils.set_random_seed(recipe.seed)
     steps = sum(1 for _ in batches(strips, recipe, None))
     resumed = resume(folder, fingerprint)
@@ -84,7 +82,40 @@ def train_rows(recipe: RowRecipe, dataset: Dataset, checkpoints: Path) -> Traine
     # One width: the compiled form needs no others, and is faster without.
     published = build_row_network(STRIP_WINDOW)
     published.set_weights(network.get_weights())
-    return TrainedRows(published, history, np.stack([_window(strip) for strip in validation[:_PROBES]]))
+    return TrainedRows(published, history, _probes(validation))
+
+
+def published_rows(recipe: RowRecipe, dataset: Dataset, home: Path, checkpoints: Path) -> TrainedRows:
+    """The network of a published model as it is, to go with another model.
+
+    Args:
+        recipe: how the strips to compare its compiled form on are made.
+        dataset: they are composed of its validation digits.
+        home: the published model's folder.
+        checkpoints: folder of the trainings' checkpoints and strips.
+
+    Raises:
+        ArtifactError: no such model is published.
+    """
+    artifact = read_artifact(home)
+    if artifact.metadata.rows is None:
+        raise ArtifactError(f"The model in {home} has no network for rows to keep. Train one: make train.")
+    network = keras.models.load_model(artifact.folder / ROWS_FILE, compile=False, safe_mode=True)
+    folder = checkpoints / _fingerprint(recipe, dataset)[:8]
+    return TrainedRows(network, {}, _probes(_validation_strips(recipe, dataset, folder)))
+
+
+def _validation_strips(recipe: RowRecipe, dataset: Dataset, folder: Path) -> list[LabelledStrip]:
+    return make_strips(
+        dataset.validation,
+        dataclasses.replace(recipe, drawn_share=0.0, letter_share=0.0),
+        recipe.validation_strips,
+        folder / STRIPS_FOLDER / "validation",
+    )
+
+
+def _probes(validation: list[LabelledStrip]) -> npt.NDArray[np.uint8]:
+    return np.stack([_window(strip) for strip in validation[:_PROBES]])
 
 
 def _window(strip: LabelledStrip) -> npt.NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from app.artifact import LOCK_FILE, Artifact, Thresholds, alone, read_artifact
 from model_training import __main__ as command_line
-from model_training import doubt, publishing, robustness, string_scores, tracking
+from model_training import doubt, publishing, robustness, string_scores, tracking, training
 from model_training.comparison import NETWORKS
 from model_training.corruption import CORRUPTIONS
 from model_training.data import Dataset
@@ -146,6 +146,18 @@ def test_rows_of_nothing_exits_with_1(
     assert (status, output) == (1, "")
     assert error == f"{tmp_path}/smoke holds no published model. Train one with: make train\n"
     assert not (tmp_path / ".training" / "smoke" / command_line.ROWS_FOLDER).exists()
+
+
+@pytest.mark.usefixtures("quick")
+def test_keeping_rows_of_nothing_exits_with_1(
+    tmp_path: Path, quick_recipe: Recipe, row_recipe: RowRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network for rows that is to be kept and is not there is told of before anything is trained."""
+    monkeypatch.setattr(command_line, "RECIPES", {"smoke": replace(quick_recipe, rows=row_recipe)})
+    monkeypatch.setattr(training, "train", lambda *_: pytest.fail("A training began."))
+    status, _, error = run("train", "--recipe", "smoke", "--keep-rows", "--artifacts", tmp_path)
+    assert status == 1
+    assert "make train" in error
 
 
 def test_rows_of_a_recipe_without(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from model_training.data import Dataset
 from model_training.network import build_row_network
 from model_training.publishing import publish_rows, publish_trained
 from model_training.recipe import Recipe, RowRecipe
-from model_training.rows import TrainedRows, train_rows
+from model_training.rows import TrainedRows, published_rows, train_rows
 from model_training.training import train
 from tests.model_training.test_strips import InProcess
 
@@ -143,3 +143,29 @@ def test_published_with_a_model(
     assert (second.folder / ROWS_TWIN_FILE).read_bytes() == (first.folder / ROWS_TWIN_FILE).read_bytes()
     assert "touching" in (second.folder / "MODEL_CARD.md").read_text()
     assert (second.folder / ROWS_FILE).stat().st_size < 1.2 * 4 * trained.network.count_params()
+
+
+def test_published_network_goes_with_another_model(
+    trained: TrainedRows,
+    few_digits: Dataset,
+    quick_recipe: Recipe,
+    row_recipe: RowRecipe,
+    tiny_artifact: Path,
+    tmp_path: Path,
+) -> None:
+    """A new model takes over the network for rows of the one before it, weight for weight."""
+    checkpoints, home = tmp_path / "checkpoints", tmp_path / quick_recipe.name
+    shutil.copytree(tiny_artifact, home)
+    with pytest.raises(ArtifactError, match="no network for rows"):
+        published_rows(row_recipe, few_digits, home, checkpoints)
+    publish_rows(quick_recipe.name, few_digits, trained, tmp_path)
+    first = read_artifact(home)
+    kept = published_rows(row_recipe, few_digits, home, checkpoints)
+    assert np.array_equal(kept.probes, trained.probes)
+    publish_trained(quick_recipe, few_digits, train(quick_recipe, few_digits, checkpoints), tmp_path, rows=kept)
+    second = read_artifact(home)
+    assert first.metadata.rows is not None
+    assert second.metadata.rows is not None
+    assert second.metadata.weights_digest != first.metadata.weights_digest
+    assert second.metadata.rows.weights_digest == first.metadata.rows.weights_digest
+    assert load_model(second.folder).row_reader is not None
