@@ -6,7 +6,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from app.ground import Grey, Mask, frame_of
+from app.ground import SMALL_SIDE, Grey, Mask, frame_of
 
 COVERED: Final = 0.85
 """Share of a straight line's length that is ink, however it leans within its margin."""
@@ -37,11 +37,13 @@ def without_border(grey: Grey) -> Grey:
     """Let the ground go on over a line that is drawn along all edges of a picture, and would be taken for its ground.
 
     Within a margin of one grey, ink as bold as the room between its strokes is none of that: nearly everything inside
-    must be of another grey.
+    must be of another grey. Crops of a few pixels have no room for such a line.
 
     Args:
         grey: uint8 (height, width).
     """
+    if grey.size <= SMALL_SIDE**2:
+        return grey
     margin = round(MARGIN * min(grey.shape))
     outermost = frame_of(grey)
     line = float(np.median(outermost))

@@ -13,7 +13,7 @@ import numpy as np
 from app.contrast import Response, ink_response
 from app.errors import NoInkError
 from app.frames import may_be_frame, without_border, without_edge_lines, without_frames
-from app.ground import SMALL_SIDE, Grey, Mask, mean_depth, percentile
+from app.ground import Grey, Mask, mean_depth, percentile
 from app.sheet import find_sheet
 
 RULE_RUN: Final = 0.2
@@ -112,8 +112,7 @@ def find_ink(grey: Grey) -> Ink:
     Raises:
         NoInkError: nothing on the picture stands out from its ground.
     """
-    if grey.size > SMALL_SIDE**2:
-        grey = without_border(grey)
+    grey = without_border(grey)
     ink = _find_ink(grey)
     sheet = find_sheet(grey)
     if sheet is None:
@@ -142,6 +141,7 @@ def find_writing(grey: Grey) -> Writing:
     Raises:
         NoInkError: nothing on the picture stands out from its ground.
     """
+    grey = without_border(grey)
     sheet = find_sheet(grey)
     if sheet is not None:
         try:

@@ -61,6 +61,14 @@ STROKES = {
 
 
 class TestRows:
+    @pytest.mark.parametrize("width", [1, 4, 8])
+    def test_line_along_all_edges(self, page_of: ReadPage, width: int) -> None:
+        """A crop just around a form's field has the field's lines at its edges; they are neither ground nor digits."""
+        row = written("2047", [(20, 20), (90, 24), (160, 18), (230, 22)], 300, 110)
+        bordered = np.pad(row[width:-width, width:-width], width, constant_values=40)
+        for picture in (bordered, 255 - bordered):
+            assert read(picture, page_of) == ["2047"]
+
     def test_one_row(self, page_of: ReadPage) -> None:
         """Digits apart are read from left to right; each box holds its strokes."""
         picture = written("2047", [(20, 20), (90, 24), (160, 18), (230, 22)], 300, 110)
