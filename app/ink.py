@@ -69,6 +69,9 @@ NEAR_AT_EDGE: Final = 0.05
 STACKED: Final = 0.5
 """A piece lies above or below another when this share of its width does."""
 
+MOST_CUT: Final = 0.5
+"""What the picture's edge cuts off from a neighbour is at most this share of the digit."""
+
 _NEIGHBOURS: Final = np.ones((3, 3), np.uint8)
 
 # Pictures are small and the service's threads are its own: OpenCV's would only get in their way.
@@ -100,7 +103,8 @@ class Ink:
     dark: bool
     """Whether it is darker than its ground."""
     left_out: float
-    """Area of the largest piece of ink that is none of the digit's, as a share of the digit's own."""
+    """Area of the largest piece of ink that is none of the digit's, as a share of the digit's own; what a crop has left
+    of its neighbours is no such piece."""
 
 
 def find_ink(grey: Grey) -> Ink:
@@ -165,18 +169,30 @@ def _find_ink(grey: Grey) -> Ink:
         stroke_picture(writing.response, mask),
         mask,
         writing.dark,
-        0.0 if written is mask else _largest_piece(written & ~mask) / np.count_nonzero(mask),
+        0.0 if written is mask else _left_out(written & ~mask, mask),
     )
 
 
-def _largest_piece(mask: Mask) -> int:
-    """Pixels of the largest connected piece; 0 if there is none. What runs along a whole side is no piece of ink."""
-    if not cv2.hasNonZero(mask):
-        return 0
-    stats = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:]
-    height, width = mask.shape
-    along = (stats[:, cv2.CC_STAT_WIDTH] > RULE_SPAN * width) | (stats[:, cv2.CC_STAT_HEIGHT] > RULE_SPAN * height)
-    return int(stats[~along, cv2.CC_STAT_AREA].max(initial=0))
+def _left_out(others: Mask, digit: Mask) -> float:
+    """Area of the largest connected piece of other ink as a share of the digit's; 0 if there is none.
+
+    What runs along a whole side is no piece of ink. What the picture's edges have left of a digit's neighbours is no
+    thing on the picture either, unless the digit reaches such an edge too: then both are what the crop was made for.
+    A crop as high as the digits of a row has neighbours to the left and right alone.
+    """
+    if not cv2.hasNonZero(others):
+        return 0.0
+    stats = cv2.connectedComponentsWithStats(others, connectivity=8)[2][1:]
+    height, width = others.shape
+    left, top, wide, high, pixels = stats.T
+    share = pixels / np.count_nonzero(digit)
+    counts = (wide <= RULE_SPAN * width) & (high <= RULE_SPAN * height)
+    if not digit[:, [0, -1]].any():
+        cut = (left == 0) | (left + wide == width)
+        if not digit[[0, -1]].any():
+            cut |= (top == 0) | (top + high == height)
+        counts &= ~cut | (share > MOST_CUT)
+    return float(share[counts].max(initial=0.0))
 
 
 def _without_rules(response: Response) -> Response:

@@ -69,7 +69,8 @@ class Digit:
     crop_box: Box
     """Where the ink was found, in pixels of the grey picture that came in."""
     left_out: float
-    """Area of the largest piece of ink that is none of the digit's, as a share of the digit's own."""
+    """Area of the largest piece of ink that is none of the digit's, as a share of the digit's own; what a crop has left
+    of its neighbours is no such piece."""
     unchanged: bool
     """True where the original had MNIST's geometry already."""
 

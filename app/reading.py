@@ -40,7 +40,8 @@ class Reading:
     crop_box: Box
     """Where the ink was found, in pixels of the upright original."""
     left_out: float
-    """Area of the largest piece of ink that is none of the digit's, as a share of the digit's own."""
+    """Area of the largest piece of ink that is none of the digit's, as a share of the digit's own; what a crop has left
+    of its neighbours is no such piece."""
     unchanged: bool
     """Whether it had MNIST's geometry already."""
     width: int

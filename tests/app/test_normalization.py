@@ -522,6 +522,38 @@ def test_what_is_left_out_is_told() -> None:
     assert normalize(one).left_out == 0.0
 
 
+class TestCutNeighbours:
+    """A seven in the middle of a picture whose edges cut others."""
+
+    @staticmethod
+    def row(shown: int, room: int = 60) -> Grey:
+        """The last and the first columns of its neighbours, so many of each."""
+        one = np.asarray(seven(200, 200), np.uint8)
+        columns = np.flatnonzero((one < 128).any(axis=0))
+        ink = one[:, columns[0] : columns[-1] + 1]
+        gap = np.full((200, room), 255, np.uint8)
+        return np.hstack([ink[:, ink.shape[1] - shown :], gap, ink, gap, ink[:, :shown]])
+
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_less_than_half_is_what_the_crop_has_left(self, turned: bool) -> None:
+        """It is no other thing on the picture, beside the digit, above or below; the digit is found as without it."""
+        picture, alone = self.row(20), self.row(20)
+        alone[:, :20] = alone[:, -20:] = 255
+        digit, undisturbed = (normalize(part.T if turned else part) for part in (picture, alone))
+        assert digit.left_out == 0.0
+        assert digit.crop_box == undisturbed.crop_box
+
+    def test_more_than_half_is_another_digit(self) -> None:
+        """Nearly all of a neighbour was not cut off by chance."""
+        assert normalize(self.row(64)).left_out > 0.5
+
+    def test_crop_around_two(self) -> None:
+        """Where the digit reaches the edges as well, the crop was made around both of them."""
+        row = self.row(20)
+        both = row[:, np.flatnonzero((row < 128).any(axis=0))[20] :]
+        assert normalize(both).left_out > 0.1
+
+
 def test_what_runs_along_a_side_is_no_other_thing() -> None:
     """A bar from edge to edge is dropped without a word."""
     picture = np.array(seven(300, 300, ink=60, ground=200), np.uint8)
@@ -575,4 +607,4 @@ class TestTightCrops:
         sheet[10:50, :20] = 0
         digit = normalize(sheet)
         assert digit.crop_box == alone.crop_box
-        assert digit.left_out > 0
+        assert digit.left_out == 0.0
