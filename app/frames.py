@@ -1,18 +1,12 @@
 """Pictures and their ink -> the same without the boxes, combs and lines of forms, as pure functions."""
 
-import math
 from typing import Final
 
 import cv2
 import numpy as np
 
 from app.ground import SMALL_SIDE, Grey, Mask, frame_of
-
-COVERED: Final = 0.85
-"""Share of a straight line's length that is ink, however it leans within its margin."""
-
-MARGIN: Final = 0.08
-"""In which a side of a frame lies, as a share of its size: the root of its area."""
+from app.straight_lines import COVERED, MARGIN, is_covered, margin_of, tallest, upright_lines
 
 LEAST_STEP: Final = 64.0
 """Grey levels between a line along the picture's edges and its ground."""
@@ -89,7 +83,7 @@ def without_edge_lines(ink: Mask) -> Mask:
     """Drop what a crop has left of a form's lines: they lie along its edges, from end to end, with ink between them."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     height, width = ink.shape
-    margin = _margin(ink)
+    margin = margin_of(ink)
     inside = np.zeros(count, bool)
     inside[np.unique(labels[margin : height - margin, margin : width - margin])] = True
     wide, high = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
@@ -105,21 +99,10 @@ def without_edge_lines(ink: Mask) -> Mask:
     return np.where(along[labels], np.uint8(0), ink)
 
 
-def may_be_frame(ink: Mask) -> bool:
-    """Whether ink of one piece has the outline of a frame or a comb; most has not, and that is seen soon."""
-    left, top, width, height = cv2.boundingRect(ink)
-    return _has_outline(ink[top : top + height, left : left + width])
-
-
 def _has_outline(piece: Mask) -> bool:
-    margin = _margin(piece)
+    margin = margin_of(piece)
     left, right = piece[:, :margin].T, piece[:, -margin:].T
-    return _is_covered(piece[-margin:]) and _is_covered(left) and _is_covered(right)
-
-
-def _margin(picture: Mask) -> int:
-    height, width = picture.shape
-    return max(2, round(MARGIN * math.sqrt(height * width)))
+    return is_covered(piece[-margin:]) and is_covered(left) and is_covered(right)
 
 
 def _frame(piece: Mask, ink: Mask) -> Mask | None:
@@ -131,37 +114,22 @@ def _frame(piece: Mask, ink: Mask) -> Mask | None:
     """
     if not _has_outline(piece):
         return None
-    margin = _margin(piece)
+    margin = margin_of(piece)
     run = max(3, min(piece.shape) // 3)
-    upright = _upright_lines(piece, run, margin)
-    lying = _upright_lines(np.ascontiguousarray(piece.T), run, margin).T
+    upright = _joined(upright_lines(piece, run), piece)
+    turned = np.ascontiguousarray(piece.T)
+    lying = _joined(upright_lines(turned, run), turned).T
     # The soft edges of the lines belong to them.
     lines = np.asarray(cv2.dilate(upright | lying, np.ones((3, 3), np.uint8)), np.uint8)
-    if _is_covered(piece[:margin]):
-        is_frame = _tallest(ink & ~lines) >= WRITTEN * len(piece)
+    if is_covered(piece[:margin]):
+        is_frame = tallest(ink & ~lines) >= WRITTEN * len(piece)
     else:
         is_frame = cv2.connectedComponents(upright, connectivity=8)[0] > LEAST_TEETH
     return lines if is_frame else None
 
 
-def _is_covered(side: Mask) -> bool:
-    covered: int = cv2.countNonZero(cv2.reduce(side, 0, cv2.REDUCE_MAX))
-    width: int = side.shape[1]
-    return covered >= COVERED * width
-
-
-def _upright_lines(piece: Mask, run: int, margin: int) -> Mask:
-    """Those from the top of a piece to its bottom that are thin, and made of straight runs at least so long."""
-    # A line that leans a little goes on in the next column.
-    band = cv2.dilate(piece, np.ones((1, 3), np.uint8))
-    runs = cv2.bitwise_and(cv2.morphologyEx(band, cv2.MORPH_OPEN, np.ones((run, 1), np.uint8)), piece)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
-    whole = (stats[:, cv2.CC_STAT_HEIGHT] >= COVERED * len(piece)) & (stats[:, cv2.CC_STAT_WIDTH] <= 2 * margin)
-    whole[0] = False
-    return np.where(whole[labels], piece, np.uint8(0))
-
-
-def _tallest(ink: Mask) -> int:
-    """The height of the highest connected piece, in pixels."""
-    stats = cv2.connectedComponentsWithStats(ink, connectivity=8)[2][1:]
-    return int(stats[:, cv2.CC_STAT_HEIGHT].max(initial=0))
+def _joined(lines: list[Mask], piece: Mask) -> Mask:
+    joined = np.zeros_like(piece)
+    for line in lines:
+        joined |= line
+    return joined

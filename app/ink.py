@@ -12,9 +12,10 @@ import numpy as np
 
 from app.contrast import Response, ink_response
 from app.errors import NoInkError
-from app.frames import may_be_frame, without_border, without_edge_lines, without_frames
+from app.frames import without_border, without_edge_lines, without_frames
 from app.ground import Grey, Mask, mean_depth, percentile
 from app.sheet import find_sheet
+from app.thin_lines import may_have_lines, without_thin_lines
 
 RULE_RUN: Final = 0.2
 """A rule is made of straight runs at least this long, as a share of the picture."""
@@ -275,9 +276,9 @@ def _threshold(response: Response) -> Mask:
 def _find_digit(ink: Mask) -> tuple[Mask, Mask]:
     """What is written, without a form's lines, and of that the digit: the main piece, and others that belong to it."""
     # Most pictures show one piece; finding its place would take ten times as long as finding it.
-    if cv2.connectedComponents(ink, connectivity=8)[0] <= 2 and not may_be_frame(ink):
+    if cv2.connectedComponents(ink, connectivity=8)[0] <= 2 and not may_have_lines(ink):
         return ink, ink
-    written = without_edge_lines(without_frames(ink))
+    written = without_thin_lines(without_edge_lines(without_frames(ink)))
     if not cv2.hasNonZero(written):
         # An empty comb is all that there is to read.
         written = ink

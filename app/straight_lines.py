@@ -1,0 +1,53 @@
+"""Straight lines in ink and along its edges, as pure functions."""
+
+import math
+from typing import Final
+
+import cv2
+import numpy as np
+
+from app.ground import Mask
+
+COVERED: Final = 0.85
+"""Share of a straight line's length that is ink, however it leans within its margin."""
+
+MARGIN: Final = 0.08
+"""In which a side of a frame lies, as a share of its size: the root of its area. A line is at most twice as wide."""
+
+
+def margin_of(picture: Mask) -> int:
+    """Pixels along each edge in which a line along it lies."""
+    return max(2, round(MARGIN * math.sqrt(picture.size)))
+
+
+def is_covered(side: Mask) -> bool:
+    """Whether there is ink in most columns."""
+    covered: int = cv2.countNonZero(cv2.reduce(side, 0, cv2.REDUCE_MAX))
+    width: int = side.shape[1]
+    return covered >= COVERED * width
+
+
+def tallest(ink: Mask) -> int:
+    """The height of the highest connected piece, in pixels."""
+    stats = cv2.connectedComponentsWithStats(ink, connectivity=8)[2][1:]
+    return int(stats[:, cv2.CC_STAT_HEIGHT].max(initial=0))
+
+
+def upright_lines(piece: Mask, run: int) -> list[Mask]:
+    """Those from the top of ink to its bottom that are thin, and made of straight runs at least so long.
+
+    Args:
+        piece: ink that reaches the upper and the lower edge, 0 or 255.
+        run: in pixels.
+
+    Returns:
+        Each of them alone, 0 or 255, of the same shape.
+    """
+    # A line that leans a little goes on in the next column.
+    band = cv2.dilate(piece, np.ones((1, 3), np.uint8))
+    runs = cv2.bitwise_and(cv2.morphologyEx(band, cv2.MORPH_OPEN, np.ones((run, 1), np.uint8)), piece)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
+    most = 2 * margin_of(piece)
+    whole = (stats[:, cv2.CC_STAT_HEIGHT] >= COVERED * len(piece)) & (stats[:, cv2.CC_STAT_WIDTH] <= most)
+    whole[0] = False
+    return [np.where(labels == label, np.uint8(255), np.uint8(0)) for label in map(int, np.flatnonzero(whole))]

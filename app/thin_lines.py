@@ -1,0 +1,218 @@
+"""Ink -> the same without straight lines that are thinner than what is written, as pure functions.
+
+Forms have them below digits, beside them and around them, squared paper across them; no digit has a stroke like that.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from app.ground import Mask, mean_depth
+from app.straight_lines import is_covered, margin_of, tallest, upright_lines
+
+RUN: Final = 1 / 3
+"""A line is made of straight runs of at least this share of all ink's length, however it leans."""
+
+THIN: Final = 0.65
+"""Its width is at most this share of a stroke's."""
+
+LEAST_STEP: Final = 2.0
+"""Pixels by which it is thinner at least."""
+
+APART: Final = 1.5
+"""The same of a line that touches nothing else. Where it lies, it is no stroke: below, or beyond both ends."""
+
+FREE: Final = 0.25
+"""On at least this share of a line lies no stroke."""
+
+NEARLY_THIN: Final = 0.8
+"""The same of a short line that is left where a longer one was dropped, with the soft edges of its end."""
+
+BEYOND: Final = 0.02
+"""It goes on at both ends, beyond what is written by this share of the ink's size, or to the picture's edge."""
+
+LEAST_RULES: Final = 3
+"""So many lines from edge to edge are squared or ruled paper, wherever the ink lies."""
+
+WRITTEN: Final = 0.35
+"""What is written is at least so high, as a share of the height of all ink."""
+
+THROUGH: Final = 0.95
+"""It is at most so high, as a share of the picture's height."""
+
+LEAST_PIECE: Final = 0.05
+"""Smaller pieces are nothing written, as a share of all that is no line."""
+
+MOST_LINES: Final = 64
+"""More are no paper that anybody writes on."""
+
+LEAST_SIDE: Final = 12
+"""Pixels; what is smaller shows no line's width."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Line:
+    """One of them, or a straight stroke."""
+
+    mask: Mask
+    """0 or 255."""
+    upright: bool
+    place: int
+    """Column of an upright one, row of a lying one: of its middle."""
+    start: int
+    """First row of an upright one, first column of a lying one."""
+    end: int
+    """The last one, exclusive."""
+
+    @property
+    def width(self) -> float:
+        """In pixels, where no stroke lies on it."""
+        widths = np.count_nonzero(self.mask, axis=1 if self.upright else 0)[self.start : self.end]
+        return float(np.quantile(widths, FREE))
+
+    def goes_beyond(self, begin: int, end: int, beyond: int, edges: tuple[int, int]) -> tuple[bool, bool]:
+        """Whether it begins before what is written, and whether it ends after.
+
+        Args:
+            begin: of what is written: the first row for an upright one, the first column for a lying one.
+            end: its last one, exclusive.
+            beyond: how far, in pixels; a line that ends at an edge goes on there.
+            edges: of the picture, in the same direction.
+        """
+        begins_before = self.start <= begin - beyond or self.start == edges[0] < begin
+        ends_after = self.end >= end + beyond or self.end == edges[1] > end
+        return begins_before, ends_after
+
+
+def may_have_lines(ink: Mask) -> bool:
+    """Whether ink of one piece may be something written and lines that it touches; most is not, and that is seen soon.
+
+    Nearly all such lines lie below it, or go through the whole picture.
+    """
+    left, top, width, height = cv2.boundingRect(ink)
+    if height == len(ink) or width == ink.shape[1]:
+        return True
+    piece = ink[top : top + height, left : left + width]
+    return is_covered(piece[-margin_of(piece) :])
+
+
+def without_thin_lines(ink: Mask, *, may_be_ruled: bool = True) -> Mask:
+    """Drop them, but for where strokes lie on them or cross them.
+
+    Args:
+        ink: 0 or 255.
+        may_be_ruled: whether many lines from edge to edge are to be dropped before others are looked for.
+    """
+    left, top, width, height = cv2.boundingRect(ink)
+    here = np.s_[top : top + height, left : left + width]
+    piece = ink[here]
+    found, stroke = _lines_among_strokes(piece)
+    # Of strokes of two or three pixels nobody can tell which is the thinner one.
+    thin = [line for line in found if line.width <= min(THIN * stroke, stroke - LEAST_STEP)]
+    rules = [line for line in thin if line.end - line.start == ink.shape[not line.upright]]
+    if may_be_ruled and len(rules) >= LEAST_RULES:
+        ruled = ink.copy()
+        ruled[here] = _cleared(piece, rules)
+        return without_thin_lines(ruled, may_be_ruled=False)
+    apart = [line for line in _apart(found, piece) if line.width <= APART * stroke]
+    lines = thin + [line for line in apart if line not in thin]
+    if not lines:
+        return ink
+    written, remains = _written(_cleared(piece, lines), stroke)
+    x, y, across, down = cv2.boundingRect(written)
+    # What goes through the whole picture is a table beside a sheet.
+    if not WRITTEN * height <= down <= THROUGH * len(ink):
+        return ink
+    beyond = max(1, round(BEYOND * math.sqrt(piece.size)))
+    dropped = [
+        line
+        for line in lines
+        if (
+            # A four's stem may be thinner than the rest of it, but there is nothing like it beside it.
+            len(lines) > 1 and any(line.goes_beyond(y, y + down, beyond, (-top, len(ink) - top)))
+            if line.upright
+            else all(line.goes_beyond(x, x + across, beyond, (-left, ink.shape[1] - left)))
+            and (line in thin or line.place > y + down / 2)
+        )
+    ]
+    cleaned = ink.copy()
+    cleaned[here] = _cleared(piece, dropped)
+    if len(dropped) == len(lines):
+        cleaned[here] &= ~remains
+    return cleaned
+
+
+def _lines_among_strokes(piece: Mask) -> tuple[list[_Line], float]:
+    """Lines from side to side of ink, among them perhaps strokes, and the width of the other strokes."""
+    if min(piece.shape) < LEAST_SIDE:
+        return [], 0.0
+    found = [*_lines(piece, upright=False), *_lines(piece, upright=True)]
+    if not 0 < len(found) <= MOST_LINES:
+        return [], 0.0
+    rest, widest = piece & ~_drawn(found, piece), max(found, key=lambda line: line.width)
+    if tallest(rest) < WRITTEN * len(piece) and _stroke_width(rest) < widest.width:
+        # A one is a straight line itself.
+        found = [line for line in found if line is not widest]
+    return found, _stroke_width(piece & ~_drawn(found, piece))
+
+
+def _lines(piece: Mask, *, upright: bool) -> list[_Line]:
+    """Straight ones from side to side, thin and wide."""
+    turned = piece if upright else np.ascontiguousarray(piece.T)
+    found = []
+    for mask in upright_lines(turned, max(3, int(len(turned) * RUN))):
+        side, start, wide, long = cv2.boundingRect(mask)
+        found.append(_Line(mask if upright else mask.T, upright, side + wide // 2, start, start + long))
+    return found
+
+
+def _drawn(lines: list[_Line], piece: Mask) -> Mask:
+    """All of them, with their soft edges."""
+    drawn = np.zeros_like(piece)
+    for line in lines:
+        drawn |= line.mask
+    return np.asarray(cv2.dilate(drawn, np.ones((3, 3), np.uint8)), np.uint8)
+
+
+def _apart(lines: list[_Line], piece: Mask) -> list[_Line]:
+    """Those that nothing but lines touches."""
+    count, labels = cv2.connectedComponents(piece, connectivity=8)
+    is_written = np.zeros(count, bool)
+    is_written[labels[(piece > 0) & (_drawn(lines, piece) == 0)]] = True
+    return [line for line in lines if not is_written[labels[line.mask > 0]].any()]
+
+
+def _stroke_width(ink: Mask) -> float:
+    """The mean distance to the edge of a strip is a quarter of its width; pixels count from their middles."""
+    return 4.0 * (mean_depth(ink) - 0.5)
+
+
+def _written(rest: Mask, stroke: float) -> tuple[Mask, Mask]:
+    """What is written, and what remains of lines that are shorter than the others."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
+    area = stats[:, cv2.CC_STAT_AREA]
+    longest = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    is_thin = area <= NEARLY_THIN * stroke * longest
+    is_written = ~is_thin & (area >= LEAST_PIECE * cv2.countNonZero(rest))
+    is_thin[0] = is_written[0] = False
+    written = np.where(is_written[labels], np.uint8(255), np.uint8(0))
+    return written, np.where(is_thin[labels], np.uint8(255), np.uint8(0))
+
+
+def _cleared(piece: Mask, lines: list[_Line]) -> Mask:
+    """The ink without some lines, but with all that is wider than they are: strokes on them and across them."""
+    cleared = piece.copy()
+    for upright in (False, True):
+        alike, others = ([line for line in lines if line.upright is way] for way in (upright, not upright))
+        # Where two lines cross, neither is a stroke.
+        strokes = piece & ~_drawn(others, piece)
+        for wide in {math.ceil(line.width) + 3 for line in alike}:
+            kernel = np.ones((1, wide) if upright else (wide, 1), np.uint8)
+            # Beyond the edges there is no ink.
+            eroded = cv2.erode(strokes, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+            as_wide = _drawn([line for line in alike if math.ceil(line.width) + 3 == wide], piece)
+            cleared[(as_wide > 0) & (cv2.dilate(eroded, kernel) == 0)] = 0
+    return cleared
