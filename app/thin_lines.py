@@ -110,6 +110,8 @@ def without_thin_lines(ink: Mask, *, may_be_ruled: bool = True) -> Mask:
     here = np.s_[top : top + height, left : left + width]
     piece = ink[here]
     found, stroke = _lines_among_strokes(piece)
+    if not found:
+        return ink
     # Of strokes of two or three pixels nobody can tell which is the thinner one.
     thin = [line for line in found if line.width <= min(THIN * stroke, stroke - LEAST_STEP)]
     rules = [line for line in thin if line.end - line.start == ink.shape[not line.upright]]

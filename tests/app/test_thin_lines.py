@@ -115,6 +115,24 @@ class TestStrokes:
         except NoInkError:
             pytest.fail("An empty field is something, whatever it is.")
 
+    @pytest.mark.parametrize("shape", [(1, 1), (120, 120)])
+    def test_nothing(self, shape: tuple[int, int]) -> None:
+        """Where no ink is, none is dropped."""
+        mask = np.zeros(shape, np.uint8)
+        assert without_thin_lines(mask) is mask
+
+    def test_anything(self) -> None:
+        """Whatever is drawn, ink only goes, and none of it comes."""
+        random = np.random.default_rng(1)
+        for _ in range(200):
+            height, width = (int(side) for side in random.integers(1, 150, 2))
+            mask = np.zeros((height, width), np.uint8)
+            for _ in range(random.integers(0, 10)):
+                start, end = random.integers(0, (width, height), (2, 2))
+                end[random.integers(2)] = start[random.integers(2)]
+                cv2.line(mask, start.tolist(), end.tolist(), 255, int(random.integers(1, 12)))
+            assert not (without_thin_lines(mask) & ~mask).any()
+
     def test_few_pixels(self) -> None:
         """Too small to have a width."""
         mask = np.zeros((28, 28), np.uint8)
