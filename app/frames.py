@@ -20,6 +20,9 @@ LEAST_SIDE: Final = 8
 WRITTEN: Final = 0.35
 """A frame has ink in it at least so high, as a share of its own height; an angular 0 has none, if it is not slashed."""
 
+ROUND: Final = 0.7
+"""Height of a ring to its width, or the reverse, at least; zeros are narrower."""
+
 CORNER: Final = 0.2
 """Share of the picture's sides along which a line goes at least on both sides of a corner."""
 
@@ -65,7 +68,7 @@ def _share(pixels: Grey, level: float) -> float:
 
 
 def without_frames(ink: Mask) -> Mask:
-    """Drop rectangles and combs that are drawn around digits, and the straight lines from side to side in them."""
+    """Drop rings, rectangles and combs that are drawn around digits, and straight lines from side to side in them."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].min(axis=1)
     sides[0] = 0
@@ -73,7 +76,8 @@ def without_frames(ink: Mask) -> Mask:
     for label in map(int, np.flatnonzero(sides >= LEAST_SIDE)):
         left, top, width, height = (int(value) for value in stats[label, :4])
         here = np.s_[top : top + height, left : left + width]
-        lines = _frame(np.where(labels[here] == label, np.uint8(255), np.uint8(0)), ink[here])
+        piece = np.where(labels[here] == label, np.uint8(255), np.uint8(0))
+        lines = piece if _is_ring(piece, ink[here]) else _frame(piece, ink[here])
         if lines is not None:
             cleaned[here] &= ~lines
     return cleaned
@@ -103,6 +107,26 @@ def _has_outline(piece: Mask) -> bool:
     margin = margin_of(piece)
     left, right = piece[:, :margin].T, piece[:, -margin:].T
     return is_covered(piece[-margin:]) and is_covered(left) and is_covered(right)
+
+
+def _is_ring(piece: Mask, ink: Mask) -> bool:
+    """Whether a piece is a ring around something written, closed or nearly so.
+
+    Args:
+        piece: connected ink, which reaches all four edges.
+        ink: all that lies there.
+    """
+    height, width = piece.shape
+    if not ROUND <= width / height <= 1 / ROUND:
+        return False
+    inside = ink & ~piece
+    if tallest(inside) < WRITTEN * height:
+        return False
+    # Whoever draws a ring does not meet its beginning to the pixel.
+    gap = margin_of(piece)
+    outside = np.pad(cv2.dilate(piece, np.ones((gap, gap), np.uint8)), 1)
+    cv2.floodFill(outside, None, (0, 0), 128)
+    return not ((outside[1:-1, 1:-1] == 128) & (inside > 0)).any()
 
 
 def _frame(piece: Mask, ink: Mask) -> Mask | None:

@@ -24,6 +24,11 @@ def boxed(picture: Grey, pen: int = 2, inset: int = 8) -> Grey:
     return np.asarray(cv2.rectangle(picture.copy(), (inset, inset), (last, last), 0, pen), np.uint8)
 
 
+def ringed(picture: Grey, axes: tuple[int, int] = (54, 50), start: int = 0, end: int = 360, pen: int = 3) -> Grey:
+    """The picture of 120 x 120 with an ellipse in its middle, or an arc of one, in degrees."""
+    return np.asarray(cv2.ellipse(picture.copy(), (60, 60), axes, 0, start, end, 0, pen), np.uint8)
+
+
 class TestBoxes:
     @pytest.mark.parametrize("pen", [1, 2, 4])
     @pytest.mark.parametrize("inset", [0, 8, 15])
@@ -59,6 +64,28 @@ class TestBoxes:
         comb[67:70, 20:89] = 0
         digit = normalize(comb if dark else 255 - comb)
         assert (digit.crop_box.width, digit.crop_box.height) == (69, 50)
+
+
+class TestRings:
+    @pytest.mark.parametrize("end", [360, 350])
+    @pytest.mark.parametrize("dark", [True, False])
+    def test_ring_around_a_digit(self, written: Grey, dark: bool, end: int) -> None:
+        """The digit is prepared as without the ring, whether its ends meet or nearly."""
+        picture = ringed(written, end=end)
+        plain, digit = normalize(written), normalize(picture if dark else 255 - picture)
+        assert digit.crop_box == plain.crop_box
+        assert digit.left_out == 0.0
+
+    def test_open_ring(self, written: Grey) -> None:
+        """A bracket is no ring."""
+        picture = ringed(written, start=60, end=300)
+        assert normalize(picture).crop_box != normalize(written).crop_box
+
+    @pytest.mark.parametrize("inside", [[(57, 58), (63, 62)], [(80, 25), (40, 95)]])
+    def test_zero(self, inside: list[tuple[int, int]]) -> None:
+        """A zero with a dot in it, and one with a slash through it, are what was written."""
+        zero = ringed(canvas(120, 120), axes=(34, 45), pen=7)
+        assert normalize(with_stroke(zero, inside)).crop_box.height >= 90
 
 
 class TestBorder:
