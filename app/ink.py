@@ -70,7 +70,7 @@ NEAR_AT_EDGE: Final = 0.05
 STACKED: Final = 0.5
 """A piece lies above or below another when this share of its width does."""
 
-MOST_CUT: Final = 0.5
+MOST_CUT: Final = 0.3
 """What the picture's edge cuts off from a neighbour is at most this share of the digit."""
 
 _NEIGHBOURS: Final = np.ones((3, 3), np.uint8)

@@ -1,6 +1,7 @@
 """Ink -> the same without straight lines that are thinner than what is written, as pure functions.
 
-Forms have them below digits, beside them and around them, squared paper across them; no digit has a stroke like that.
+Forms have them below digits, beside them and around them, squared paper across them. A broad nib draws strokes as thin:
+the base of a two, the bars of fours and sevens. What touches the digit is a line only where it goes on far beyond.
 """
 
 import math
@@ -23,16 +24,20 @@ LEAST_STEP: Final = 2.0
 """Pixels by which it is thinner at least."""
 
 APART: Final = 1.5
-"""The same of a line that touches nothing else. Where it lies, it is no stroke: below, or beyond both ends."""
+"""As THIN, of a line that touches nothing else. Where it lies, it is no stroke: below, or beyond both ends."""
 
 FREE: Final = 0.25
 """On at least this share of a line lies no stroke."""
 
 NEARLY_THIN: Final = 0.8
-"""The same of a short line that is left where a longer one was dropped, with the soft edges of its end."""
+"""As THIN, of a short line that is left where a longer one was dropped, with the soft edges of its end."""
 
 BEYOND: Final = 0.02
-"""It goes on at both ends, beyond what is written by this share of the ink's size, or to the picture's edge."""
+"""It goes on beyond what is written by this share of the ink's size, or to the picture's edge: at both ends if it lies,
+at one at least if it is upright."""
+
+FAR: Final = 0.25
+"""As BEYOND, of a lying line that touches what is written and is alone, as a share of the width of what is written."""
 
 LEAST_RULES: Final = 3
 """So many lines from edge to edge are squared or ruled paper, wherever the ink lies."""
@@ -46,7 +51,7 @@ THROUGH: Final = 0.95
 LEAST_PIECE: Final = 0.05
 """Smaller pieces are nothing written, as a share of all that is no line."""
 
-MOST_LINES: Final = 64
+MOST_LINES: Final = 32
 """More are no paper that anybody writes on."""
 
 LEAST_SIDE: Final = 12
@@ -66,12 +71,8 @@ class _Line:
     """First row of an upright one, first column of a lying one."""
     end: int
     """The last one, exclusive."""
-
-    @property
-    def width(self) -> float:
-        """In pixels, where no stroke lies on it."""
-        widths = np.count_nonzero(self.mask, axis=1 if self.upright else 0)[self.start : self.end]
-        return float(np.quantile(widths, FREE))
+    width: float
+    """In pixels, where no stroke lies on it."""
 
     def goes_beyond(self, begin: int, end: int, beyond: int, edges: tuple[int, int]) -> tuple[bool, bool]:
         """Whether it begins before what is written, and whether it ends after.
@@ -129,17 +130,23 @@ def without_thin_lines(ink: Mask, *, may_be_ruled: bool = True) -> Mask:
     if not WRITTEN * height <= down <= THROUGH * len(ink):
         return ink
     beyond = max(1, round(BEYOND * math.sqrt(piece.size)))
-    dropped = [
-        line
-        for line in lines
-        if (
+    far = max(beyond, round(FAR * across))
+    # Sides too low to be found as lines remain on both sides of what is written.
+    least = 2 * margin_of(piece)
+    has_low_sides = all(side.size and tallest(side) >= least for side in (remains[:, :x], remains[:, x + across :]))
+    has_sides = has_low_sides or any(line.upright for line in lines)
+
+    def is_none_of_the_digit(line: _Line) -> bool:
+        if line.upright:
             # A four's stem may be thinner than the rest of it, but there is nothing like it beside it.
-            len(lines) > 1 and any(line.goes_beyond(y, y + down, beyond, (-top, len(ink) - top)))
-            if line.upright
-            else all(line.goes_beyond(x, x + across, beyond, (-left, ink.shape[1] - left)))
-            and (line in thin or line.place > y + down / 2)
-        )
-    ]
+            return len(lines) > 1 and any(line.goes_beyond(y, y + down, beyond, (-top, len(ink) - top)))
+        if has_sides or line in apart:
+            goes_on = all(line.goes_beyond(x, x + across, beyond, (-left, ink.shape[1] - left)))
+            return goes_on and (line in thin or line.place > y + down / 2)
+        # A seven's bar lies above the rest of it, a two's base ends soon.
+        return line.place > y and line.start <= x - far and line.end >= x + across + far
+
+    dropped = list(filter(is_none_of_the_digit, lines))
     cleaned = ink.copy()
     cleaned[here] = _cleared(piece, dropped)
     if len(dropped) == len(lines):
@@ -167,7 +174,8 @@ def _lines(piece: Mask, *, upright: bool) -> list[_Line]:
     found = []
     for mask in upright_lines(turned, max(3, int(len(turned) * RUN))):
         side, start, wide, long = cv2.boundingRect(mask)
-        found.append(_Line(mask if upright else mask.T, upright, side + wide // 2, start, start + long))
+        width = float(np.quantile(np.count_nonzero(mask, axis=1)[start : start + long], FREE))
+        found.append(_Line(mask if upright else mask.T, upright, side + wide // 2, start, start + long, width))
     return found
 
 

@@ -525,6 +525,13 @@ def test_what_is_left_out_is_told() -> None:
 class TestCutNeighbours:
     """A seven in the middle of a picture whose edges cut others."""
 
+    def test_narrow_digit_at_an_edge(self) -> None:
+        """A one that happens to reach the picture's edge was not cut: "10" is no zero."""
+        picture = canvas(120, 110)
+        cv2.ellipse(picture, (75, 55), (25, 42), 0, 0, 360, 0, 8)
+        picture[14:96, :9] = 0
+        assert normalize(picture).left_out > 0.2
+
     @staticmethod
     def row(shown: int, room: int = 60) -> Grey:
         """The last and the first columns of its neighbours, so many of each."""
@@ -604,7 +611,7 @@ class TestTightCrops:
         sheet = canvas(20 + gap + nine.shape[1] + 20, nine.shape[0])
         sheet[:, 20 + gap : -20] = nine
         alone = normalize(sheet)
-        sheet[10:50, :20] = 0
+        sheet[30:50, :20] = 0
         digit = normalize(sheet)
         assert digit.crop_box == alone.crop_box
         assert digit.left_out == 0.0

@@ -104,6 +104,24 @@ class TestStrokes:
         mask = np.where(ink > 127, np.uint8(255), np.uint8(0))
         assert np.array_equal(without_thin_lines(mask), mask)
 
+    @pytest.mark.parametrize("width", [3, 4, 5, 6, 7])
+    @pytest.mark.parametrize(
+        ("bold", "fine"),
+        [
+            ([(30, 30), (48, 17), (73, 19), (78, 37), (30, 93)], [(21, 93), (93, 93)]),
+            ([(85, 20), (50, 105)], [(20, 20), (95, 20)]),
+            ([(40, 15), (28, 65)], [(15, 65), (105, 65)]),
+        ],
+        ids=["two's base", "seven's bar", "four's bar"],
+    )
+    def test_of_a_broad_nib(self, bold: list[tuple[int, int]], fine: list[tuple[int, int]], width: int) -> None:
+        """Strokes of a broad pen may be as thin as lines; they end soon beyond the others, or lie above them."""
+        sheet = drawn([bold], 12)
+        if fine[0][1] == 65:
+            sheet = drawn([[(75, 15), (75, 105)]], 12, sheet)
+        mask = np.where(drawn([fine], width, sheet) < 128, np.uint8(255), np.uint8(0))
+        assert np.array_equal(without_thin_lines(mask), mask)
+
     @pytest.mark.parametrize("field", FIELDS)
     def test_empty_field(self, field: str) -> None:
         """Lines with nothing among them are all that there is."""

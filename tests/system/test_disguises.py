@@ -75,14 +75,30 @@ def in_a_box(digit: Grey, random: Random) -> Grey:
 
 
 def in_a_cell(digit: Grey, random: Random) -> Grey:
-    """In a cell of a comb, or in a part of one, near its lines or on them."""
+    """In a cell of a comb, or in half of one, near its lines or on them, which are finer than most pens.
+
+    Neither a line below alone, hardly longer than the digit, nor one with a single low side is among them: it may be
+    the base of a two by a broad nib.
+    """
     sheet = np.full((112, 112), 245.0)
     down, right = random.integers(-8, 9, 2)
     sheet[8 + down : 104 + down, 8 + right : 104 + right] -= 215 * enlarged(digit, 96)
-    first, last, high = int(random.integers(4, 14)), int(random.integers(98, 108)), int(random.integers(4, 80))
-    corners = [(first, high), (first, last), (last, last), (last, high)][random.integers(0, 2) : random.integers(3, 5)]
-    grey, pen = random.uniform(20, 150), int(random.integers(1, 4))
+    start, end = ((0, 4), (0, 3), (1, 4))[random.integers(3)]
+    first, last = int(random.integers(4, 14)), int(random.integers(98, 108))
+    high = int(random.integers(4, 80 if end - start == 4 else 14))
+    corners = [(first, high), (first, last), (last, last), (last, high)][start:end]
+    grey, pen = random.uniform(20, 150), int(random.integers(1, 3))
     cv2.polylines(sheet, [np.array(corners, np.int32)], isClosed=False, color=grey, thickness=pen)
+    return shot(sheet, random)
+
+
+def on_a_line(digit: Grey, random: Random) -> Grey:
+    """On a line from edge to edge, or just above it."""
+    sheet = np.full((112, 180), 245.0)
+    down = int(random.integers(-8, 9))
+    sheet[8 + down : 104 + down, 42:138] -= 215 * enlarged(digit, 96)
+    row, grey, pen = int(random.integers(98, 108)), random.uniform(20, 150), int(random.integers(1, 4))
+    cv2.line(sheet, (0, row), (179, row), grey, pen)
     return shot(sheet, random)
 
 
@@ -153,6 +169,7 @@ def answers(model: Model, pictures: list[Grey]) -> npt.NDArray[np.int64]:
         large_scan,
         in_a_box,
         in_a_cell,
+        on_a_line,
         between_lines,
         on_squared_paper,
         on_dark_squares,
