@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from app.artifact import FeatureReference
 from app.contract import SIDE
-from app.ground import mean_depth
+from app.ground import stroke_width
 from app.judgement import Verdict
 
 INK_SHARE: Final = "ink_share"
@@ -45,10 +45,9 @@ def features(
         probabilities: the answer, float32 (10,).
         verdict: what it was called; without one that feature is left out.
     """
-    # The mean distance to the edge of a strip is a quarter of its width; pixels count from their middles.
     found = {
         INK_SHARE: float(pixels.sum()) / _MASS,
-        STROKE_WIDTH: 4.0 * (mean_depth((pixels[..., 0] >= 128).astype(np.uint8)) - 0.5),
+        STROKE_WIDTH: stroke_width((pixels[..., 0] >= 128).astype(np.uint8)),
         CONFIDENCE: float(probabilities.max()),
     }
     if verdict is not None:

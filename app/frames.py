@@ -6,7 +6,17 @@ import cv2
 import numpy as np
 
 from app.ground import SMALL_SIDE, Grey, Mask, frame_of
-from app.straight_lines import COVERED, MARGIN, is_covered, margin_of, tallest, upright_lines
+from app.straight_lines import (
+    COVERED,
+    MARGIN,
+    WRITTEN,
+    drawn,
+    is_covered,
+    lying_lines,
+    margin_of,
+    tallest,
+    upright_lines,
+)
 
 LEAST_STEP: Final = 64.0
 """Grey levels between a line along the picture's edges and its ground."""
@@ -16,9 +26,6 @@ LEAST_GROUND: Final = 0.7
 
 LEAST_SIDE: Final = 8
 """Pixels; what is lower or narrower is no frame."""
-
-WRITTEN: Final = 0.35
-"""A frame has ink in it at least so high, as a share of its own height; an angular 0 has none, if it is not slashed."""
 
 ROUND: Final = 0.7
 """Height of a ring to its width, or the reverse, at least; zeros are narrower."""
@@ -140,20 +147,10 @@ def _frame(piece: Mask, ink: Mask) -> Mask | None:
         return None
     margin = margin_of(piece)
     run = max(3, min(piece.shape) // 3)
-    upright = _joined(upright_lines(piece, run), piece)
-    turned = np.ascontiguousarray(piece.T)
-    lying = _joined(upright_lines(turned, run), turned).T
-    # The soft edges of the lines belong to them.
-    lines = np.asarray(cv2.dilate(upright | lying, np.ones((3, 3), np.uint8)), np.uint8)
+    upright = upright_lines(piece, run)
+    lines = drawn([*upright, *lying_lines(piece, run)], piece.shape)
     if is_covered(piece[:margin]):
         is_frame = tallest(ink & ~lines) >= WRITTEN * len(piece)
     else:
-        is_frame = cv2.connectedComponents(upright, connectivity=8)[0] > LEAST_TEETH
+        is_frame = len(upright) >= LEAST_TEETH
     return lines if is_frame else None
-
-
-def _joined(lines: list[Mask], piece: Mask) -> Mask:
-    joined = np.zeros_like(piece)
-    for line in lines:
-        joined |= line
-    return joined

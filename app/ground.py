@@ -217,3 +217,8 @@ def mean_depth(mask: Mask) -> float:
     surrounded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     distance = cv2.distanceTransform(surrounded, cv2.DIST_L2, 3)
     return cv2.mean(distance, surrounded)[0]
+
+
+def stroke_width(mask: Mask) -> float:
+    """Width of strokes in pixels: the mean distance to the edge of a strip is a quarter of it, from pixels' middles."""
+    return 4.0 * (mean_depth(mask) - 0.5)

@@ -1,6 +1,7 @@
 """Straight lines in ink and along its edges, as pure functions."""
 
 import math
+from collections.abc import Iterable
 from typing import Final
 
 import cv2
@@ -13,6 +14,9 @@ COVERED: Final = 0.85
 
 MARGIN: Final = 0.08
 """In which a side of a frame lies, as a share of its size: the root of its area. A line is at most twice as wide."""
+
+WRITTEN: Final = 0.35
+"""What is written among lines is at least so high, as a share of the height of all that is there."""
 
 
 def margin_of(picture: Mask) -> int:
@@ -51,3 +55,16 @@ def upright_lines(piece: Mask, run: int) -> list[Mask]:
     whole = (stats[:, cv2.CC_STAT_HEIGHT] >= COVERED * len(piece)) & (stats[:, cv2.CC_STAT_WIDTH] <= most)
     whole[0] = False
     return [np.where(labels == label, np.uint8(255), np.uint8(0)) for label in map(int, np.flatnonzero(whole))]
+
+
+def lying_lines(piece: Mask, run: int) -> list[Mask]:
+    """The same from the left of ink to its right."""
+    return [line.T for line in upright_lines(np.ascontiguousarray(piece.T), run)]
+
+
+def drawn(lines: Iterable[Mask], shape: tuple[int, ...]) -> Mask:
+    """Lines of one shape together, with the soft edges that belong to them."""
+    together = np.zeros(shape, np.uint8)
+    for line in lines:
+        together |= line
+    return np.asarray(cv2.dilate(together, np.ones((3, 3), np.uint8)), np.uint8)

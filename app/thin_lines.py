@@ -11,8 +11,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from app.ground import Mask, mean_depth
-from app.straight_lines import is_covered, margin_of, tallest, upright_lines
+from app.ground import Mask, stroke_width
+from app.straight_lines import WRITTEN, drawn, is_covered, lying_lines, margin_of, tallest, upright_lines
 
 RUN: Final = 1 / 3
 """A line is made of straight runs of at least this share of all ink's length, however it leans."""
@@ -42,11 +42,8 @@ FAR: Final = 0.25
 LEAST_RULES: Final = 3
 """So many lines from edge to edge are squared or ruled paper, wherever the ink lies."""
 
-WRITTEN: Final = 0.35
-"""What is written is at least so high, as a share of the height of all ink."""
-
 THROUGH: Final = 0.95
-"""It is at most so high, as a share of the picture's height."""
+"""What is written is at most so high, as a share of the picture's height."""
 
 LEAST_PIECE: Final = 0.05
 """Smaller pieces are nothing written, as a share of all that is no line."""
@@ -73,6 +70,11 @@ class _Line:
     """The last one, exclusive."""
     width: float
     """In pixels, where no stroke lies on it."""
+
+    @property
+    def wider(self) -> int:
+        """Pixels that ink is wide at least where a stroke lies on it: more than it is with its soft edges."""
+        return math.ceil(self.width) + 3
 
     def goes_beyond(self, begin: int, end: int, beyond: int, edges: tuple[int, int]) -> tuple[bool, bool]:
         """Whether it begins before what is written, and whether it ends after.
@@ -121,7 +123,7 @@ def without_thin_lines(ink: Mask, *, may_be_ruled: bool = True) -> Mask:
         ruled[here] = _cleared(piece, rules)
         return without_thin_lines(ruled, may_be_ruled=False)
     apart = [line for line in _apart(found, piece) if line.width <= APART * stroke]
-    lines = thin + [line for line in apart if line not in thin]
+    lines = [line for line in found if line in thin or line in apart]
     if not lines:
         return ink
     written, remains = _written(_cleared(piece, lines), stroke)
@@ -147,6 +149,8 @@ def without_thin_lines(ink: Mask, *, may_be_ruled: bool = True) -> Mask:
         return line.place > y and line.start <= x - far and line.end >= x + across + far
 
     dropped = list(filter(is_none_of_the_digit, lines))
+    if not dropped:
+        return ink
     cleaned = ink.copy()
     cleaned[here] = _cleared(piece, dropped)
     if len(dropped) == len(lines):
@@ -161,43 +165,38 @@ def _lines_among_strokes(piece: Mask) -> tuple[list[_Line], float]:
     found = [*_lines(piece, upright=False), *_lines(piece, upright=True)]
     if not 0 < len(found) <= MOST_LINES:
         return [], 0.0
-    rest, widest = piece & ~_drawn(found, piece), max(found, key=lambda line: line.width)
-    if tallest(rest) < WRITTEN * len(piece) and _stroke_width(rest) < widest.width:
+    rest, widest = _without(piece, found), max(found, key=lambda line: line.width)
+    stroke = stroke_width(rest)
+    if tallest(rest) < WRITTEN * len(piece) and stroke < widest.width:
         # A one is a straight line itself.
         found = [line for line in found if line is not widest]
-    return found, _stroke_width(piece & ~_drawn(found, piece))
+        stroke = stroke_width(_without(piece, found))
+    return found, stroke
 
 
 def _lines(piece: Mask, *, upright: bool) -> list[_Line]:
     """Straight ones from side to side, thin and wide."""
-    turned = piece if upright else np.ascontiguousarray(piece.T)
+    length, find = (len(piece), upright_lines) if upright else (piece.shape[1], lying_lines)
     found = []
-    for mask in upright_lines(turned, max(3, int(len(turned) * RUN))):
-        side, start, wide, long = cv2.boundingRect(mask)
-        width = float(np.quantile(np.count_nonzero(mask, axis=1)[start : start + long], FREE))
-        found.append(_Line(mask if upright else mask.T, upright, side + wide // 2, start, start + long, width))
+    for mask in find(piece, max(3, int(length * RUN))):
+        along = mask if upright else mask.T
+        side, start, wide, long = cv2.boundingRect(along)
+        width = float(np.quantile(np.count_nonzero(along, axis=1)[start : start + long], FREE))
+        found.append(_Line(mask, upright, side + wide // 2, start, start + long, width))
     return found
 
 
-def _drawn(lines: list[_Line], piece: Mask) -> Mask:
-    """All of them, with their soft edges."""
-    drawn = np.zeros_like(piece)
-    for line in lines:
-        drawn |= line.mask
-    return np.asarray(cv2.dilate(drawn, np.ones((3, 3), np.uint8)), np.uint8)
+def _without(piece: Mask, lines: list[_Line]) -> Mask:
+    """The ink without some lines, and without all that lies on them."""
+    return piece & ~drawn((line.mask for line in lines), piece.shape)
 
 
 def _apart(lines: list[_Line], piece: Mask) -> list[_Line]:
     """Those that nothing but lines touches."""
     count, labels = cv2.connectedComponents(piece, connectivity=8)
     is_written = np.zeros(count, bool)
-    is_written[labels[(piece > 0) & (_drawn(lines, piece) == 0)]] = True
+    is_written[labels[_without(piece, lines) > 0]] = True
     return [line for line in lines if not is_written[labels[line.mask > 0]].any()]
-
-
-def _stroke_width(ink: Mask) -> float:
-    """The mean distance to the edge of a strip is a quarter of its width; pixels count from their middles."""
-    return 4.0 * (mean_depth(ink) - 0.5)
 
 
 def _written(rest: Mask, stroke: float) -> tuple[Mask, Mask]:
@@ -218,11 +217,11 @@ def _cleared(piece: Mask, lines: list[_Line]) -> Mask:
     for upright in (False, True):
         alike, others = ([line for line in lines if line.upright is way] for way in (upright, not upright))
         # Where two lines cross, neither is a stroke.
-        strokes = piece & ~_drawn(others, piece)
-        for wide in {math.ceil(line.width) + 3 for line in alike}:
-            kernel = np.ones((1, wide) if upright else (wide, 1), np.uint8)
+        strokes = _without(piece, others)
+        for wider in {line.wider for line in alike}:
+            kernel = np.ones((1, wider) if upright else (wider, 1), np.uint8)
             # Beyond the edges there is no ink.
             eroded = cv2.erode(strokes, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-            as_wide = _drawn([line for line in alike if math.ceil(line.width) + 3 == wide], piece)
+            as_wide = drawn((line.mask for line in alike if line.wider == wider), piece.shape)
             cleared[(as_wide > 0) & (cv2.dilate(eroded, kernel) == 0)] = 0
     return cleared

@@ -65,10 +65,17 @@ def large_scan(digit: Grey, _: Random) -> Grey:
     return np.asarray(cv2.resize(crop, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
+def on_paper(digit: Grey, width: int = 112, down: int = 0, right: int = 0) -> npt.NDArray[np.float64]:
+    """Dark on white paper, in the middle or moved from there: float64 (112, width)."""
+    sheet = np.full((112, width), 245.0)
+    left = (width - 96) // 2 + right
+    sheet[8 + down : 104 + down, left : left + 96] -= 215 * enlarged(digit, 96)
+    return sheet
+
+
 def in_a_box(digit: Grey, random: Random) -> Grey:
     """In the box of a form."""
-    sheet = np.full((112, 112), 245.0)
-    sheet[8:-8, 8:-8] -= 215 * enlarged(digit, 96)
+    sheet = on_paper(digit)
     inset, pen, grey = random.integers(3, 8), random.integers(1, 3), random.uniform(20, 160)
     cv2.rectangle(sheet, (int(inset), int(inset)), (111 - int(inset), 111 - int(inset)), float(grey), int(pen))
     return shot(sheet, random)
@@ -80,9 +87,8 @@ def in_a_cell(digit: Grey, random: Random) -> Grey:
     Neither a line below alone, hardly longer than the digit, nor one with a single low side is among them: it may be
     the base of a two by a broad nib.
     """
-    sheet = np.full((112, 112), 245.0)
     down, right = random.integers(-8, 9, 2)
-    sheet[8 + down : 104 + down, 8 + right : 104 + right] -= 215 * enlarged(digit, 96)
+    sheet = on_paper(digit, down=down, right=right)
     start, end = ((0, 4), (0, 3), (1, 4))[random.integers(3)]
     first, last = int(random.integers(4, 14)), int(random.integers(98, 108))
     high = int(random.integers(4, 80 if end - start == 4 else 14))
@@ -94,9 +100,7 @@ def in_a_cell(digit: Grey, random: Random) -> Grey:
 
 def on_a_line(digit: Grey, random: Random) -> Grey:
     """On a line from edge to edge, or just above it."""
-    sheet = np.full((112, 180), 245.0)
-    down = int(random.integers(-8, 9))
-    sheet[8 + down : 104 + down, 42:138] -= 215 * enlarged(digit, 96)
+    sheet = on_paper(digit, width=180, down=int(random.integers(-8, 9)))
     row, grey, pen = int(random.integers(98, 108)), random.uniform(20, 150), int(random.integers(1, 4))
     cv2.line(sheet, (0, row), (179, row), grey, pen)
     return shot(sheet, random)
@@ -104,8 +108,7 @@ def on_a_line(digit: Grey, random: Random) -> Grey:
 
 def on_dark_squares(digit: Grey, random: Random) -> Grey:
     """On squares that are as dark as the ink, in lines thinner than the pen's."""
-    sheet = np.full((112, 112), 245.0)
-    sheet[8:-8, 8:-8] -= 215 * enlarged(digit, 96)
+    sheet = on_paper(digit)
     step = int(random.integers(24, 34))
     sheet[step // 2 :: step] = sheet[:, step // 2 :: step] = random.uniform(20, 90)
     return shot(sheet, random)
