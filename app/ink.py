@@ -15,6 +15,7 @@ from app.errors import NoInkError
 from app.frames import without_border, without_edge_lines, without_frames
 from app.ground import Grey, Mask, mean_depth, percentile
 from app.sheet import find_sheet
+from app.straight_lines import lying_runs
 from app.thin_lines import may_have_lines, without_thin_lines
 
 RULE_RUN: Final = 0.2
@@ -237,9 +238,7 @@ def _rules(standing_out: Mask) -> tuple[Mask, int]:
     # Most ink ends before the edges: nothing on it has to be looked for.
     if run < LEAST_RUN or not _spans(standing_out):
         return np.zeros_like(standing_out), 0
-    # A rule that leans a little climbs from row to row: runs are looked for in bands of three rows.
-    band = cv2.dilate(standing_out, np.ones((3, 1), np.uint8))
-    runs = np.asarray(cv2.morphologyEx(band, cv2.MORPH_OPEN, np.ones((1, run), np.uint8)), np.uint8)
+    runs = lying_runs(standing_out, run)
     if not _spans(runs):
         return np.zeros_like(standing_out), 0
     _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)

@@ -13,6 +13,7 @@ from app.frames import without_frames
 from app.ground import Grey, Mask
 from app.ink import Writing, stroke_picture
 from app.normalization import Box
+from app.straight_lines import lying_runs
 
 LEAST_HEIGHT: Final = 8
 """Pixels; what is lower is grain, not writing."""
@@ -130,9 +131,7 @@ def _lying_lines(ink: Mask, height: float) -> Mask:
     run, width = int(LINE_RUN * height), max(2, round(LINE_WIDTH * height))
     if LINE_LENGTH * height > ink.shape[1]:
         return np.zeros_like(ink)
-    # A line that leans a little climbs from row to row: runs are looked for in bands of three rows.
-    band = cv2.dilate(ink, np.ones((3, 1), np.uint8))
-    runs = cv2.morphologyEx(band, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
+    runs = lying_runs(ink, run)
     crossed = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((width + 1, 1), np.uint8))
     thin = cv2.bitwise_and(runs, cv2.bitwise_not(crossed))
     # Where ink crosses a line it goes on behind.

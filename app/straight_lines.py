@@ -37,29 +37,42 @@ def tallest(ink: Mask) -> int:
     return int(stats[:, cv2.CC_STAT_HEIGHT].max(initial=0))
 
 
-def upright_lines(piece: Mask, run: int) -> list[Mask]:
-    """Those from the top of ink to its bottom that are thin, and made of straight runs at least so long.
+def lying_runs(ink: Mask, length: int) -> Mask:
+    """Straight runs of at least so many pixels, from left to right or nearly so.
 
     Args:
-        piece: ink that reaches the upper and the lower edge, 0 or 255.
+        ink: 0, or another value alike for all ink.
+        length: in pixels.
+
+    Returns:
+        The same values, of the same shape; of a run that leans, the rows beside it too.
+    """
+    # A line that leans a little climbs from row to row: runs are looked for in bands of three rows.
+    band = cv2.dilate(ink, np.ones((3, 1), np.uint8))
+    return np.asarray(cv2.morphologyEx(band, cv2.MORPH_OPEN, np.ones((1, length), np.uint8)), np.uint8)
+
+
+def lying_lines(piece: Mask, run: int) -> list[Mask]:
+    """Those from the left of ink to its right that are thin, and made of straight runs at least so long.
+
+    Args:
+        piece: ink that reaches the left and the right edge, 0 or 255.
         run: in pixels.
 
     Returns:
         Each of them alone, 0 or 255, of the same shape.
     """
-    # A line that leans a little goes on in the next column.
-    band = cv2.dilate(piece, np.ones((1, 3), np.uint8))
-    runs = cv2.bitwise_and(cv2.morphologyEx(band, cv2.MORPH_OPEN, np.ones((run, 1), np.uint8)), piece)
+    runs = cv2.bitwise_and(lying_runs(piece, run), piece)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
     most = 2 * margin_of(piece)
-    whole = (stats[:, cv2.CC_STAT_HEIGHT] >= COVERED * len(piece)) & (stats[:, cv2.CC_STAT_WIDTH] <= most)
+    whole = (stats[:, cv2.CC_STAT_WIDTH] >= COVERED * piece.shape[1]) & (stats[:, cv2.CC_STAT_HEIGHT] <= most)
     whole[0] = False
     return [np.where(labels == label, np.uint8(255), np.uint8(0)) for label in map(int, np.flatnonzero(whole))]
 
 
-def lying_lines(piece: Mask, run: int) -> list[Mask]:
-    """The same from the left of ink to its right."""
-    return [line.T for line in upright_lines(np.ascontiguousarray(piece.T), run)]
+def upright_lines(piece: Mask, run: int) -> list[Mask]:
+    """The same from the top of ink to its bottom."""
+    return [line.T for line in lying_lines(np.ascontiguousarray(piece.T), run)]
 
 
 def drawn(lines: Iterable[Mask], shape: tuple[int, ...]) -> Mask:
