@@ -3,8 +3,8 @@
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
 
-HOST ?= 127.0.0.1
-PORT ?= 8000
+HOST ?= $(or $(DIGITS_HOST),127.0.0.1)
+PORT ?= $(or $(DIGITS_PORT),8000)
 RECIPE ?= default
 FUZZ_SECONDS ?= 3600
 PYTHON ?= python3
@@ -42,7 +42,7 @@ compare: $(DEV_READY) ## compare the published models with classical methods; ta
 compile: $(DEV_READY) ## publish a saved Keras model of your own with its compiled twin (MODEL=path.keras, NAME=custom)
 	$(DEV)/python -m model_training compile $(MODEL) $(if $(NAME),--name $(NAME))
 
-test: $(DEV_READY) ## run the tests
+test: $(DEV_READY) ## run the tests (ARGS for pytest)
 	$(DEV)/python -m pytest $(ARGS)
 
 fuzz: $(DEV_READY) ## feed broken pictures, bodies and requests to everything that reads them; Linux on x86 only (FUZZ_SECONDS=3600, ONLY="png http")
@@ -79,7 +79,7 @@ format: $(DEV_READY) ## bring the code into its format
 openapi: $(DEV_READY) ## write app/openapi.json, the document of the interface
 	$(DEV)/python -m tests.contract
 
-lock: $(DEV_READY) ## resolve the dependencies of pyproject.toml anew
+lock: $(DEV_READY) ## resolve the dependencies of pyproject.toml anew (UPGRADE=1)
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra feedback -o requirements.txt
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --extra feedback -o requirements-train.txt
 	$(DEV)/uv pip compile pyproject.toml $(LOCK_FLAGS) --extra train --extra tracking --extra tracing --extra feedback --extra client --extra ray --group dev -o requirements-dev.txt

@@ -3,7 +3,8 @@
 from typing import Final
 
 CONTRACT_VERSION: Final = 2
-"""Raised whenever the same upload would become different pixels; a model records the one it was trained for."""
+"""Raised whenever pictures that are prepared well would become different pixels, as tests/app/golden-2.png has them; a
+model records the one it was trained for. To prepare better what was prepared badly does not raise it."""
 
 SIDE: Final = 28
 """Height and width of a prepared picture, in pixels."""

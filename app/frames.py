@@ -1,4 +1,4 @@
-"""Pictures and their ink -> the same without the boxes, combs and lines of forms, as pure functions."""
+"""Pictures and their ink -> the same without the boxes, rings, combs and lines of forms, as pure functions."""
 
 from typing import Final
 

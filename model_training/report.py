@@ -45,10 +45,10 @@ PAPER_VALIDATION: Final = (0.9894, 0.9896, 0.9899, 0.9900, 0.9901)
 """val_accuracy after each of the five epochs of the paper's log; its loss shows that it began from trained weights."""
 
 _LIMITS: Final = (
-    "Not made for: several digits at once, digits crossed out, printed frames or lines that touch the digit, scripts "
-    "whose digits are not 0 to 9. Letters that are some digit in somebody's hand (O, l, S, Z, b, q, ...) are read as "
-    "that digit. Most of the handwriting it learnt from is American, of the 1990s; the shapes of other countries come "
-    "from digits drawn in code and from free fonts, not from people.",
+    "Not made for: several digits at once, digits crossed out, lines through a digit that are as thick as its strokes, "
+    "scripts whose digits are not 0 to 9. Letters that are some digit in somebody's hand (O, l, S, Z, b, q, ...) are "
+    "read as that digit. Most of the handwriting it learnt from is American, of the 1990s; the shapes of other "
+    "countries come from digits drawn in code and from free fonts, not from people.",
     "",
 )
 

@@ -21,7 +21,7 @@ SERVICE_MONITOR = Path(__file__).parent / "service-monitor.schema.json"
 """The schema of the Prometheus operator 0.80 for this kind (Apache License 2.0), without descriptions, and with unknown
 fields forbidden."""
 
-PROCESS_BYTES = 145 * 2**20
+PROCESS_BYTES = 165 * 2**20
 """What a process has resident: tests/benchmarks/results."""
 
 LARGEST_PICTURE_BYTES = 400 * 2**20
