@@ -46,11 +46,11 @@ FULL_INK: Final = 0.85
 FULL_INK_SATURATED: Final = 0.7
 """The same on black or white, where shadows are rare."""
 
-STROKE_DEPTH: Final = 0.07
-"""Mean depth of strokes, as a share of the picture's longer side: a quarter of the widest pen."""
-
 FULL_INK_SMALL: Final = 0.45
 """The same in small pictures, where strokes are all edge."""
+
+STROKE_DEPTH: Final = 0.07
+"""Mean depth of strokes, as a share of the picture's longer side: a quarter of the widest pen."""
 
 HARD_PERCENTILE: Final = 5.0
 """All ink above this percentile is full ink where it has hard edges."""
@@ -63,6 +63,7 @@ _RIDGE: Final = 1e-6 * np.eye(6)
 
 _KNOWN_SHAPES: Final = 8
 """Who sends many pictures sends them in few sizes: for so many of them, what depends on the size alone is kept."""
+
 GROUND_SIDE: Final = 384
 """Pixels of the longer side at which shadows are followed; in larger pictures the window would take seconds."""
 
@@ -173,7 +174,7 @@ def plain_ground(grey: Grey) -> float | None:
 
 
 def frame_of(picture: npt.NDArray[Sample]) -> npt.NDArray[Sample]:
-    """The outermost pixels of a picture, each once: (height, width) -> (n,)."""
+    """The outermost pixels of a picture, each once where it has two rows and columns: (height, width) -> (n,)."""
     return np.concatenate([picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]])
 
 

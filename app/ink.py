@@ -207,7 +207,8 @@ def _without_rules(response: Response) -> Response:
     along, lines_along = _rules(standing_out)
     across, lines_across = _rules(standing_out.T)
     rules = along | across.T
-    if lines_along + lines_across == 0:
+    # Between two dotted lines there may be a straight run with no ink in it.
+    if not cv2.hasNonZero(rules):
         return response
     level = percentile(response[rules > 0], 30.0)
     beside = response[(standing_out > 0) & (cv2.dilate(rules, _NEIGHBOURS) == 0)]

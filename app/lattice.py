@@ -21,6 +21,7 @@ from app.ground import Mask
 from app.judgement import pair_probability
 from app.normalization import Box
 from app.pieces import Piece, united
+from app.segments import LEAST
 
 Probabilities = npt.NDArray[np.float32]
 """float32 (n, 10)."""
@@ -35,7 +36,7 @@ REACH: Final = 2.0
 """Places farther apart than this, in heights, have no digit between them."""
 
 MOST_APART: Final = 24
-"""The same in places."""
+"""So many places apart, or more, have none either."""
 
 LEAST_SIDE: Final = 0.4
 """Of one digit's longer side, in heights."""
@@ -63,9 +64,6 @@ WIDTH_COST: Final = 0.6
 
 SCRAP: Final = 0.1
 """Pieces smaller than this share of a digit's largest are what a cut left of a neighbour."""
-
-LEAST: Final = 1e-6
-"""No probability counts as less."""
 
 WORST: Final = -13.0
 """No stretch of a row is read worse than this by the network for rows, in nats: it may be wrong as well."""

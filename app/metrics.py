@@ -104,10 +104,10 @@ def later(count: Callable[..., None], *arguments: Any) -> None:
     _waiting.append((count, arguments))
 
 
-def settle(most: int = _AT_ONCE) -> bool:
-    """Do so many of the counts that wait; whether there may be more."""
+def settle() -> bool:
+    """Do some of the counts that wait; whether there may be more."""
     try:
-        for _ in range(most):
+        for _ in range(_AT_ONCE):
             count, arguments = _waiting.popleft()
             count(*arguments)
     except IndexError:

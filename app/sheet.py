@@ -52,7 +52,7 @@ class Sheet:
     inside: Mask
     """255 on the sheet, but for its edge."""
     surrounded: float
-    """Share of the picture's frame that is not sheet."""
+    """Share of the picture's frame that is around the sheet and darker."""
 
 
 def find_sheet(grey: Grey) -> Sheet | None:

@@ -13,7 +13,8 @@ COVERED: Final = 0.85
 """Share of a straight line's length that is ink, however it leans within its margin."""
 
 MARGIN: Final = 0.08
-"""In which a side of a frame lies, as a share of its size: the root of its area. A line is at most twice as wide."""
+"""In which a side of a frame lies, as a share of its size: the root of its area, for the frame of a whole picture its
+shorter side. A line is at most twice as wide."""
 
 WRITTEN: Final = 0.35
 """What is written among lines is at least so high, as a share of the height of all that is there."""
@@ -38,14 +39,14 @@ def tallest(ink: Mask) -> int:
 
 
 def lying_runs(ink: Mask, length: int) -> Mask:
-    """Straight runs of at least so many pixels, from left to right or nearly so.
+    """Straight runs of at least so many pixels, from left to right or nearly so; at a side, half as many do.
 
     Args:
         ink: 0, or another value alike for all ink.
         length: in pixels.
 
     Returns:
-        The same values, of the same shape; of a run that leans, the rows beside it too.
+        The same values, of the same shape: the runs and the rows beside them, in which there may be no ink.
     """
     # A line that leans a little climbs from row to row: runs are looked for in bands of three rows.
     band = cv2.dilate(ink, np.ones((3, 1), np.uint8))

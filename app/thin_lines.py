@@ -24,7 +24,7 @@ LEAST_STEP: Final = 2.0
 """Pixels by which it is thinner at least."""
 
 APART: Final = 1.5
-"""As THIN, of a line that touches nothing else. Where it lies, it is no stroke: below, or beyond both ends."""
+"""As THIN, of a line that touches nothing else. Where it lies, it is no stroke: below, and beyond both ends."""
 
 FREE: Final = 0.25
 """On at least this share of a line lies no stroke."""

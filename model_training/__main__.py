@@ -142,6 +142,7 @@ def evaluate(
 ) -> None:
     """Measure a published model again: on its own test digits, and on real pictures if given."""
     from model_training.doubt import classify_others, refused_others
+    from model_training.evaluation import DisagreementError
     from model_training.evaluation import evaluate as measure
     from model_training.inputs import measure_inputs
     from model_training.report import record as keep
@@ -152,9 +153,9 @@ def evaluate(
         loaded = load_model(model)
         known = [recipe for recipe in RECIPES.values() if recipe.name == loaded.metadata.name]
         dataset = load_dataset(known[0].source if known else "mnist", mnist)
-    except (DataError, ArtifactError) as error:
+        evaluation, _ = measure(loaded, dataset, {})
+    except (DataError, ArtifactError, DisagreementError) as error:
         raise _failed(error) from error
-    evaluation, _ = measure(loaded, dataset, {})
     typer.echo(f"{loaded.metadata.name} {loaded.metadata.version}")
     _print_scores({"test": evaluation.test, "validation": evaluation.validation, "test as PNG alike": evaluation.png})
     if loaded.metadata.thresholds is not None:
@@ -174,7 +175,10 @@ def evaluate(
     scores = None
     if real is not None:
         sheets = artifacts / EVALUATION_FOLDER / f"{loaded.metadata.name}-{loaded.metadata.version}"
-        scores = _evaluate_real(loaded, real, sheets)
+        try:
+            scores = _evaluate_real(loaded, real, sheets)
+        except PermissionError as error:
+            raise _failed(error) from error
     if record:
         inputs = measure_inputs(loaded.classifier, loaded.metadata.thresholds, dataset.validation)
         try:
@@ -240,7 +244,7 @@ def compile_(
 
     try:
         folder = publish_compiled(model, name, artifacts)
-    except ArtifactError as error:
+    except (ArtifactError, PermissionError) as error:
         raise _failed(error) from error
     typer.echo(f"Published {folder}. Serve it with: DIGITS_MODEL={artifacts / name} make serve")
 

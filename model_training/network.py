@@ -80,7 +80,7 @@ def _convolution(
 def build_row_network(width: int | None = None) -> keras.Model:
     """Build the untrained network for rows: uint8 (n, STRIP_HEIGHT, width, 1) -> float32 (n, width / 2, SYMBOLS).
 
-    Convolutions halve the height four times, and the width once; then columns look at ever farther neighbours (dilated
+    The height shrinks to one row and the width to half; then columns look at ever farther neighbours (dilated
     convolutions, Yu and Koltun, 2016), 38 pixels away at most, each time adding to what they knew (He et al., 2016).
     """
     strip = keras.Input((STRIP_HEIGHT, width, 1), dtype="uint8", name="strip")

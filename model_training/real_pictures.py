@@ -115,7 +115,7 @@ def _files(home: Path) -> list[tuple[Path, Path]]:
     return [
         (labelled, file)
         for labelled in sorted(path for path in home.iterdir() if path.is_dir())
-        for file in sorted(labelled.iterdir())
+        for file in sorted(path for path in labelled.iterdir() if path.is_file())
     ]
 
 

@@ -91,7 +91,7 @@ def _pair(picture: RealPicture) -> Grey:
     size = max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor))
     small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST)
     pair[: small.shape[0], : small.shape[1]] = small
-    pair[:, square + 4 :] = cv2.resize(normalize(grey).pixels, (square, square), interpolation=cv2.INTER_NEAREST)
+    pair[:, square + 4 :] = cv2.resize(picture.reading.pixels, (square, square), interpolation=cv2.INTER_NEAREST)
     return pair
 
 

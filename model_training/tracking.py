@@ -13,6 +13,7 @@ from app.artifact import Artifact, Evaluation
 from model_training.checkpoints import History
 from model_training.data import Dataset
 from model_training.recipe import Recipe
+from model_training.robustness import mean_accuracy
 from model_training.training import logs_folder
 
 MLFLOW_VARIABLE: Final = "MLFLOW_TRACKING_URI"
@@ -82,9 +83,7 @@ def final_figures(evaluation: Evaluation) -> dict[str, float]:
     figures = {name: score.share for name, score in shares.items() if score is not None}
     figures["test_calibration_error"] = evaluation.expected_calibration_error
     if evaluation.corrupted:
-        figures["corrupted_accuracy"] = sum(part.score.share for part in evaluation.corrupted) / len(
-            evaluation.corrupted
-        )
+        figures["corrupted_accuracy"] = mean_accuracy(evaluation.corrupted)
     return figures | {f"strings_right_{part.spacing}": part.strings.share for part in evaluation.strings}
 
 

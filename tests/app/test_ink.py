@@ -50,6 +50,16 @@ def test_rules_are_found() -> None:
     assert np.flatnonzero(found.any(axis=1)).tolist() == [20, 60]
 
 
+@pytest.mark.parametrize(("down", "rows"), [(2, 80), (2, 200), (1, 80)])
+def test_dotted_lines(down: int, rows: int) -> None:
+    """Two dotted lines close to each other make up no rule between them where there is no ink."""
+    picture = np.full((rows, 80), 255, np.uint8)
+    picture[39, 0::2] = picture[39 + down, 1::2] = 0
+    for seen in (picture, np.ascontiguousarray(picture.T)):
+        response = ink._find_writing(seen).response
+        assert (response > 0).sum() == 80
+
+
 @pytest.mark.parametrize(("columns", "spans"), [(94, False), (95, True), (100, True), (0, False)])
 def test_spans(columns: int, spans: bool) -> None:
     """What is there may make up a line when it is in nearly all columns, in whichever rows."""
