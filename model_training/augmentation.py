@@ -29,6 +29,9 @@ Random = np.random.Generator
 POOL_SIZES: Final = MappingProxyType({"drawn": 30_000, "corrupted": 60_000, "outliers": 40_000})
 """How many pictures of each kind are made once a training, to pick each batch's share from."""
 
+SAMPLE: Final = 200
+"""One in so many of those is enough to see whether the code that makes them has changed."""
+
 CORRECTION_REPETITIONS: Final = 5
 """How many training digits each correction stands for."""
 
@@ -66,6 +69,14 @@ def stream(
             step += 1
 
 
+def sample(train: Digits, recipe: Recipe) -> Pictures:
+    """Some of what a training makes, uint8 (n, 28, 28, 1): from other code, or another recipe, others would come."""
+    pools = _pools(train, recipe, SAMPLE)
+    picked = np.arange(min(len(train), recipe.batch_size))
+    batch, _ = _batch(train, pools, picked, recipe, np.random.default_rng(recipe.seed))
+    return np.concatenate([batch, *(pool.pictures for pool in pools)])
+
+
 def one_hot(labels: npt.NDArray[np.uint8]) -> Targets:
     """uint8 (n,) -> float32 (n, 10)."""
     return np.asarray(keras.utils.to_categorical(labels, len(LABELS)), np.float32)
@@ -81,16 +92,17 @@ class _Pool:
     targets: Targets
 
 
-def _pools(train: Digits, recipe: Recipe) -> list[_Pool]:
+def _pools(train: Digits, recipe: Recipe, one_in: int = 1) -> list[_Pool]:
+    """All pools; of each, only one in so many pictures."""
     pools = []
     if recipe.drawn_share:
-        drawn = draw_digits(POOL_SIZES["drawn"], recipe.seed)
+        drawn = draw_digits(POOL_SIZES["drawn"] // one_in, recipe.seed)
         pools.append(_Pool(recipe.drawn_share, drawn.pictures, one_hot(drawn.labels)))
     if recipe.corrupted_share:
-        corrupted = corrupt_digits(train, POOL_SIZES["corrupted"], recipe.seed)
+        corrupted = corrupt_digits(train, POOL_SIZES["corrupted"] // one_in, recipe.seed)
         pools.append(_Pool(recipe.corrupted_share, corrupted.pictures, one_hot(corrupted.labels)))
     if recipe.outlier_share:
-        outliers = draw_outliers(train, POOL_SIZES["outliers"], recipe.seed)
+        outliers = draw_outliers(train, POOL_SIZES["outliers"] // one_in, recipe.seed)
         pools.append(_Pool(recipe.outlier_share, outliers, _unsure(len(outliers))))
     return pools
 

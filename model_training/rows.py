@@ -21,7 +21,7 @@ from model_training.checkpoints import Checkpoint, History, resume
 from model_training.data import Dataset
 from model_training.network import build_row_network
 from model_training.recipe import RowRecipe
-from model_training.strips import Batch, LabelledStrip, batches, make_strips
+from model_training.strips import Batch, LabelledStrip, batches, compose_strips, make_strips
 from model_training.training import JIT_COMPILE, curves_to, warm_cosine
 
 STRIPS_FOLDER: Final = "strips"
@@ -29,6 +29,9 @@ STRIPS_FOLDER: Final = "strips"
 
 _PROBES: Final = 200
 """Strips that the two forms of the network are compared on."""
+
+_SAMPLE: Final = 50
+"""Strips that show whether the code which makes them has changed."""
 
 _SIGNATURE: Final = (
     tf.TensorSpec((None, STRIP_HEIGHT, None, 1), tf.uint8),
@@ -150,5 +153,7 @@ def _dataset(make: Callable[[], Iterator[Batch]]) -> Any:
 
 def _fingerprint(recipe: RowRecipe, dataset: Dataset) -> str:
     """What must be the same for a checkpoint to be taken up."""
-    facts = [dataclasses.asdict(recipe), dataset.digest, keras.__version__]
+    made = compose_strips(dataset.train, recipe, _SAMPLE, np.random.default_rng(recipe.seed))
+    sample = [hashlib.sha256(strip.pixels.tobytes()).hexdigest() for strip in made]
+    facts = [dataclasses.asdict(recipe), dataset.digest, keras.__version__, sample]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -10,7 +10,7 @@ from typing import Any, Final
 import keras
 from keras import ops
 
-from model_training.augmentation import one_hot, steps_per_epoch, stream
+from model_training.augmentation import one_hot, sample, steps_per_epoch, stream
 from model_training.checkpoints import Checkpoint, History, resume
 from model_training.data import Dataset
 from model_training.network import build_peers, peers_of
@@ -152,6 +152,7 @@ def _fingerprint(recipe: Recipe, dataset: Dataset) -> str:
     """What must be the same for a checkpoint to be taken up."""
     # The network for rows is trained by itself.
     facts = [dataclasses.asdict(dataclasses.replace(recipe, rows=None)), dataset.digest, keras.__version__]
+    facts.append(hashlib.sha256(sample(dataset.train, recipe).tobytes()).hexdigest())
     if dataset.corrections is not None:
         facts.append(dataset.corrections.digest)
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
+from model_training import augmentation, drawing
 from model_training.checkpoints import STATE_FILE, Checkpoint
 from model_training.data import Dataset
 from model_training.recipe import Recipe
@@ -79,6 +80,20 @@ def test_checkpoint_of_another_recipe_is_not_taken_up(
     other = dataclasses.replace(quick_recipe, seed=2, epochs=1)
     assert len(train(other, few_digits, tmp_path).history["loss"]) == 1
     assert [path.name for path in tmp_path.glob("*.keras")] == ["epoch-0001.keras"]
+
+
+def test_checkpoint_of_other_code_is_not_taken_up(
+    tmp_path: Path, few_digits: Dataset, quick_recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was trained with pictures that are made otherwise by now is another training."""
+    train(quick_recipe, few_digits, tmp_path)
+    learns_drawn = dataclasses.replace(quick_recipe, drawn_share=0.1)
+    monkeypatch.setattr(augmentation, "POOL_SIZES", {"drawn": 400})
+    monkeypatch.setattr(augmentation, "SAMPLE", 10)
+    first = train(learns_drawn, few_digits, tmp_path)
+    assert train(learns_drawn, few_digits, tmp_path).history == first.history
+    monkeypatch.setattr(drawing, "CANVAS", drawing.CANVAS + 8)
+    assert train(learns_drawn, few_digits, tmp_path).history != first.history
 
 
 def test_state_names_a_whole_checkpoint(tmp_path: Path, few_digits: Dataset, quick_recipe: Recipe) -> None:
