@@ -30,6 +30,9 @@ LEAST_SIDE: Final = 8
 ROUND: Final = 0.7
 """Height of a ring to its width, or the reverse, at least; zeros are narrower."""
 
+CONVEX: Final = 0.95
+"""Share of its convex hull that a ring goes round at least; the outline of a six, an eight or a nine has a waist."""
+
 CORNER: Final = 0.2
 """Share of the picture's sides along which a line goes at least on both sides of a corner."""
 
@@ -130,10 +133,16 @@ def _is_ring(piece: Mask, ink: Mask) -> bool:
     if tallest(inside) < WRITTEN * height:
         return False
     # Whoever draws a ring does not meet its beginning to the pixel.
-    gap = margin_of(piece)
-    outside = np.pad(cv2.dilate(piece, np.ones((gap, gap), np.uint8)), 1)
-    cv2.floodFill(outside, None, (0, 0), 128)
-    return not ((outside[1:-1, 1:-1] == 128) & (inside > 0)).any()
+    gap = np.ones((margin_of(piece), margin_of(piece)), np.uint8)
+    room = np.pad(piece, len(gap))
+    closed = np.asarray(cv2.dilate(room, gap), np.uint8)
+    cv2.floodFill(closed, None, (0, 0), 128)
+    within = np.where(closed == 128, np.uint8(0), np.uint8(255))
+    if (np.pad(inside, len(gap)) & ~within).any():
+        return False
+    filled = np.asarray(cv2.erode(within, gap), np.uint8)
+    hull = cv2.contourArea(cv2.convexHull(cv2.findNonZero(filled | room)))
+    return cv2.countNonZero(filled) >= CONVEX * hull
 
 
 def _frame(piece: Mask, ink: Mask) -> Mask | None:

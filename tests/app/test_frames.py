@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from app.frames import without_border, without_edge_lines
@@ -86,6 +87,17 @@ class TestRings:
         """A zero with a dot in it, and one with a slash through it, are what was written."""
         zero = ringed(canvas(120, 120), axes=(34, 45), pen=7)
         assert normalize(with_stroke(zero, inside)).crop_box.height >= 90
+
+    @pytest.mark.parametrize("scale", [1, 4])
+    @pytest.mark.parametrize("label", [6, 8, 9])
+    def test_outlines(self, mnist_digits: npt.NDArray[np.uint8], label: int, scale: int) -> None:
+        """Where only the edges of strokes are drawn, the outer one goes round the inner ones and is no ring."""
+        for digit in mnist_digits[500 * label : 500 * label + 60]:
+            large = cv2.resize(digit, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+            edges = np.pad(np.asarray(cv2.Canny(large, 100, 200), np.uint8), scale)
+            _, _, width, height = cv2.boundingRect(edges)
+            box = normalize(edges).crop_box
+            assert min(box.width / width, box.height / height) > 0.9
 
 
 class TestBorder:
