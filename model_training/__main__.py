@@ -137,7 +137,10 @@ def evaluate(
     artifacts: Artifacts = ARTIFACTS,
     record: Annotated[
         bool,
-        typer.Option(help="Keep the reference for drift, and the real pictures' figures, in the model's evaluation."),
+        typer.Option(
+            help="Keep what the preparation decides in the model's evaluation: the figures of corrupted digits, of "
+            "strings and of real pictures, and the reference for drift."
+        ),
     ] = False,
 ) -> None:
     """Measure a published model again: on its own test digits, and on real pictures if given."""
@@ -171,7 +174,8 @@ def evaluate(
     corrupted = measure_robustness(loaded.classifier, dataset.test)
     typer.echo(f"corrupted test digits, mean: {mean_accuracy(corrupted):.2%}")
     _print_scores({f"{part.kind} {part.strength}": part.score for part in corrupted})
-    _print_strings(measure_strings(loaded, dataset.test))
+    strings = measure_strings(loaded, dataset.test)
+    _print_strings(strings)
     scores = None
     if real is not None:
         sheets = artifacts / EVALUATION_FOLDER / f"{loaded.metadata.name}-{loaded.metadata.version}"
@@ -182,7 +186,7 @@ def evaluate(
     if record:
         inputs = measure_inputs(loaded.classifier, loaded.metadata.thresholds, dataset.validation)
         try:
-            keep(read_artifact(model), inputs, scores)
+            keep(read_artifact(model), inputs, corrupted, strings, scores)
         except (ArtifactError, PermissionError) as error:
             raise _failed(error) from error
         typer.echo(f"The figures are kept in {current_folder(model)}")

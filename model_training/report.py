@@ -21,11 +21,13 @@ from app.artifact import (
     EVALUATION_FILE,
     MISTAKES_FILE,
     Artifact,
+    CorruptionScore,
     Evaluation,
     FeatureReference,
     Metadata,
     RealSetScore,
     Score,
+    StringsScore,
     Thresholds,
     write_atomically,
 )
@@ -259,13 +261,19 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
 
 
 def record(
-    artifact: Artifact, inputs: tuple[FeatureReference, ...], real: tuple[RealSetScore, ...] | None = None
+    artifact: Artifact,
+    inputs: tuple[FeatureReference, ...],
+    corrupted: tuple[CorruptionScore, ...],
+    strings: tuple[StringsScore, ...],
+    real: tuple[RealSetScore, ...] | None,
 ) -> None:
     """Put what was measured later into a published model's evaluation and model card.
 
     Args:
         artifact: the model.
         inputs: the reference that the service measures its input's drift against.
+        corrupted: the scores of corrupted digits, for an evaluation that has such.
+        strings: those of strings of digits, likewise.
         real: what was measured on real pictures; without them those of the evaluation stay.
 
     Raises:
@@ -273,8 +281,14 @@ def record(
     """
     if artifact.evaluation is None:
         raise ArtifactError(f"{artifact.folder} has no evaluation to record this in: only `make train` writes one.")
-    update = {"inputs": inputs} if real is None else {"inputs": inputs, "real": real}
-    evaluation = artifact.evaluation.model_copy(update=update)
+    before = artifact.evaluation
+    update = {
+        "inputs": inputs,
+        "corrupted": corrupted if before.corrupted else (),
+        "strings": strings if before.strings else (),
+        "real": before.real if real is None else real,
+    }
+    evaluation = before.model_copy(update=update)
     write_atomically(artifact.folder / EVALUATION_FILE, evaluation.model_dump_json(indent=1).encode())
     write_atomically(artifact.folder / CARD_FILE, model_card(artifact.metadata, evaluation).encode())
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from app.artifact import LOCK_FILE, Artifact, Thresholds, alone, read_artifact
+from app.artifact import EVALUATION_FILE, LOCK_FILE, Artifact, CorruptionScore, Thresholds, alone, read_artifact
 from model_training import __main__ as command_line
 from model_training import doubt, publishing, robustness, string_scores, tracking, training
 from model_training.comparison import NETWORKS
@@ -277,6 +277,23 @@ def test_evaluate_records_the_reference_for_drift(tmp_path: Path, published_netw
     assert first.evaluation.real
     assert run(*arguments)[0] == 0
     assert read_artifact(home) == first
+
+
+@pytest.mark.usefixtures("quick")
+def test_evaluate_records_what_the_preparation_changes(tmp_path: Path, published_networks: Path) -> None:
+    """Scores of corrupted digits and of strings replace earlier ones, and only those."""
+    home = tmp_path / "default"
+    shutil.copytree(published_networks / "default", home)
+    before = read_artifact(home)
+    assert before.evaluation is not None
+    earlier = CorruptionScore(kind="hail", strength=0.5, score=before.evaluation.test)
+    measured = before.evaluation.model_copy(update={"corrupted": (earlier,)})
+    (before.folder / EVALUATION_FILE).write_text(measured.model_dump_json())
+    assert run("evaluate", "--model", home, "--artifacts", tmp_path, "--record")[0] == 0
+    after = read_artifact(home).evaluation
+    assert after is not None
+    assert {part.kind for part in after.corrupted} == set(CORRUPTIONS)
+    assert after.strings == ()
 
 
 @pytest.mark.usefixtures("quick")
