@@ -133,14 +133,15 @@ def _is_ring(piece: Mask, ink: Mask) -> bool:
     if tallest(inside) < WRITTEN * height:
         return False
     # Whoever draws a ring does not meet its beginning to the pixel.
-    gap = np.ones((margin_of(piece), margin_of(piece)), np.uint8)
-    room = np.pad(piece, len(gap))
-    closed = np.asarray(cv2.dilate(room, gap), np.uint8)
+    gap = margin_of(piece)
+    kernel = np.ones((gap, gap), np.uint8)
+    room = np.pad(piece, gap)
+    closed = np.asarray(cv2.dilate(room, kernel), np.uint8)
     cv2.floodFill(closed, None, (0, 0), 128)
     within = np.where(closed == 128, np.uint8(0), np.uint8(255))
-    if (np.pad(inside, len(gap)) & ~within).any():
+    if (np.pad(inside, gap) & ~within).any():
         return False
-    filled = np.asarray(cv2.erode(within, gap), np.uint8)
+    filled = np.asarray(cv2.erode(within, kernel), np.uint8)
     hull = cv2.contourArea(cv2.convexHull(cv2.findNonZero(filled | room)))
     return cv2.countNonZero(filled) >= CONVEX * hull
 

@@ -157,39 +157,35 @@ def evaluate(
         known = [recipe for recipe in RECIPES.values() if recipe.name == loaded.metadata.name]
         dataset = load_dataset(known[0].source if known else "mnist", mnist)
         evaluation, _ = measure(loaded, dataset, {})
-    except (DataError, ArtifactError, DisagreementError) as error:
-        raise _failed(error) from error
-    typer.echo(f"{loaded.metadata.name} {loaded.metadata.version}")
-    _print_scores({"test": evaluation.test, "validation": evaluation.validation, "test as PNG alike": evaluation.png})
-    if loaded.metadata.thresholds is not None:
-        verdicts = {
-            "test called no digit": evaluation.rejected,
-            "right among certain": evaluation.certain,
-            "made in code, called no digit": refused_others(
-                classify_others(loaded, dataset.test), loaded.metadata.thresholds
-            ),
-        }
-        _print_scores({name: part for name, part in verdicts.items() if part is not None})
-    typer.echo(f"expected calibration error on test: {evaluation.expected_calibration_error:.2%}")
-    corrupted = measure_robustness(loaded.classifier, dataset.test)
-    typer.echo(f"corrupted test digits, mean: {mean_accuracy(corrupted):.2%}")
-    _print_scores({f"{part.kind} {part.strength}": part.score for part in corrupted})
-    strings = measure_strings(loaded, dataset.test)
-    _print_strings(strings)
-    scores = None
-    if real is not None:
-        sheets = artifacts / EVALUATION_FOLDER / f"{loaded.metadata.name}-{loaded.metadata.version}"
-        try:
+        typer.echo(f"{loaded.metadata.name} {loaded.metadata.version}")
+        _print_scores(
+            {"test": evaluation.test, "validation": evaluation.validation, "test as PNG alike": evaluation.png}
+        )
+        if loaded.metadata.thresholds is not None:
+            verdicts = {
+                "test called no digit": evaluation.rejected,
+                "right among certain": evaluation.certain,
+                "made in code, called no digit": refused_others(
+                    classify_others(loaded, dataset.test), loaded.metadata.thresholds
+                ),
+            }
+            _print_scores({name: part for name, part in verdicts.items() if part is not None})
+        typer.echo(f"expected calibration error on test: {evaluation.expected_calibration_error:.2%}")
+        corrupted = measure_robustness(loaded.classifier, dataset.test)
+        typer.echo(f"corrupted test digits, mean: {mean_accuracy(corrupted):.2%}")
+        _print_scores({f"{part.kind} {part.strength}": part.score for part in corrupted})
+        strings = measure_strings(loaded, dataset.test)
+        _print_strings(strings)
+        scores = None
+        if real is not None:
+            sheets = artifacts / EVALUATION_FOLDER / f"{loaded.metadata.name}-{loaded.metadata.version}"
             scores = _evaluate_real(loaded, real, sheets)
-        except PermissionError as error:
-            raise _failed(error) from error
-    if record:
-        inputs = measure_inputs(loaded.classifier, loaded.metadata.thresholds, dataset.validation)
-        try:
+        if record:
+            inputs = measure_inputs(loaded.classifier, loaded.metadata.thresholds, dataset.validation)
             keep(read_artifact(model), inputs, corrupted, strings, scores)
-        except (ArtifactError, PermissionError) as error:
-            raise _failed(error) from error
-        typer.echo(f"The figures are kept in {current_folder(model)}")
+            typer.echo(f"The figures are kept in {current_folder(model)}")
+    except (DataError, ArtifactError, DisagreementError, PermissionError) as error:
+        raise _failed(error) from error
 
 
 def _evaluate_real(model: Model, real: Path, folder: Path) -> tuple[RealSetScore, ...]:

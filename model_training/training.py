@@ -69,7 +69,7 @@ def train(recipe: Recipe, dataset: Dataset, checkpoints: Path) -> Trained:
             shuffle=False,
             callbacks=[
                 Checkpoint(checkpoints, fingerprint, history),
-                curves_to(logs_folder(recipe, dataset, checkpoints)),
+                curves_to(_logs_folder(checkpoints, fingerprint)),
             ],
         )
     return Trained(networks, history)
@@ -77,7 +77,11 @@ def train(recipe: Recipe, dataset: Dataset, checkpoints: Path) -> Trained:
 
 def logs_folder(recipe: Recipe, dataset: Dataset, checkpoints: Path) -> Path:
     """Where a training's TensorBoard files lie: those of each recipe and data apart, an interrupted one's together."""
-    return checkpoints / LOGS_FOLDER / _fingerprint(recipe, dataset)[:8]
+    return _logs_folder(checkpoints, _fingerprint(recipe, dataset))
+
+
+def _logs_folder(checkpoints: Path, fingerprint: str) -> Path:
+    return checkpoints / LOGS_FOLDER / fingerprint[:8]
 
 
 def curves_to(folder: Path) -> keras.callbacks.Callback:

@@ -86,7 +86,6 @@ def test_checkpoint_of_other_code_is_not_taken_up(
     tmp_path: Path, few_digits: Dataset, quick_recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was trained with pictures that are made otherwise by now is another training."""
-    train(quick_recipe, few_digits, tmp_path)
     learns_drawn = dataclasses.replace(quick_recipe, drawn_share=0.1)
     monkeypatch.setattr(augmentation, "POOL_SIZES", {"drawn": 400})
     monkeypatch.setattr(augmentation, "SAMPLE", 10)
