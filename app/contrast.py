@@ -12,6 +12,7 @@ from app.ground import (
     Grey,
     local_ground,
     mean_depth,
+    parted_ground,
     percentile,
     plain_ground,
     robust_deviation,
@@ -37,7 +38,8 @@ DARKEST_GROUND: Final = 40.0
 def ink_response(grey: Grey) -> tuple[Response, bool]:
     """How far each pixel stands out from the ground on the ink's side, and whether that side is the dark one.
 
-    The simplest ground that fits is taken: bands, a smooth surface, one grey, and else whatever follows shadows.
+    The simplest ground that fits is taken: bands, a smooth surface around the digit, one between its strokes, one
+    grey, and else whatever follows shadows.
     """
     picture = grey.astype(np.float32)
     bands = banded_ground(grey)
@@ -46,9 +48,10 @@ def ink_response(grey: Grey) -> tuple[Response, bool]:
     smooth, rest = smooth_ground(grey)
     if rest <= FLAT_GROUND:
         return _on_smooth_ground(picture, smooth, rest)
-    plain = plain_ground(grey)
-    if plain is not None:
-        return _on_plain_ground(picture, plain)
+    # In tight crops strokes reach the frame.
+    tight = parted_ground(grey) or plain_ground(grey)
+    if tight is not None:
+        return _on_even_ground(picture, *tight)
     return _on_local_ground(grey, picture)
 
 
@@ -67,11 +70,9 @@ def _on_smooth_ground(picture: Response, smooth: Response, rest: float) -> tuple
     return (_in_full_light(response, smooth) if dark else response), dark
 
 
-def _on_plain_ground(picture: Response, ground: float) -> tuple[Response, bool]:
-    dark = ground > float(picture.mean())
-    level = np.full((1, 1), ground, np.float32)
-    response = _standing_out(picture, level, 0.0, dark)
-    return (_in_full_light(response, level) if dark else response), dark
+def _on_even_ground(picture: Response, ground: Response, dark: bool) -> tuple[Response, bool]:
+    response = _standing_out(picture, ground, 0.0, dark)
+    return (_in_full_light(response, ground) if dark else response), dark
 
 
 def _on_local_ground(grey: Grey, picture: Response) -> tuple[Response, bool]:

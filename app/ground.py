@@ -25,35 +25,41 @@ Places = npt.NDArray[np.intp]
 FRAME_PERCENTILE: Final = 70.0
 """Share of the picture's frame that must follow a smooth surface; ink and edges may take the rest."""
 
+MOST_SAMPLES: Final = 512
+"""So many samples and up to twice as many tell as much of a surface as all pixels."""
+
 FLAT_GROUND: Final = 8.0
 """Grey levels by which it may leave that surface; beyond, there are shadows with edges."""
 
 PLAIN_SHARE: Final = 0.3
-"""Share of the frame that is ground, all of one grey, in a picture that ink fills."""
+"""Share of the frame that is ground, all of one grey, in a small picture that ink fills."""
 
 SATURATED_SHARE: Final = 0.15
 """The same where the ground is black or white."""
 
-SMALL_SIDE: Final = 40
-"""Pixels; pictures up to this size are crops of digits rather than photographs with shadows."""
-
 SATURATED: Final = 4.0
 """Grey levels from black or white; what is photographed is seldom nearer, a canvas is."""
 
-FULL_INK: Final = 0.85
-"""Half of the ink has at least this share of the contrast of the strongest; ink is darker than a shadow."""
+SMALL_SIDE: Final = 40
+"""Pixels; pictures up to this size are crops of digits rather than photographs with shadows."""
 
-FULL_INK_SATURATED: Final = 0.7
-"""The same on black or white, where shadows are rare."""
+FULL_INK: Final = 0.45
+"""Half of the ink has at least this share of the contrast of the strongest, even where strokes are all edge."""
 
-FULL_INK_SMALL: Final = 0.45
-"""The same in small pictures, where strokes are all edge."""
+SCANNED: Final = 0.95
+"""Share of a picture's pixels that are black or white where it has no greys but at the edges of strokes."""
 
-STROKE_DEPTH: Final = 0.07
-"""Mean depth of strokes, as a share of the picture's longer side: a quarter of the widest pen."""
+STROKE_DEPTH: Final = 0.18
+"""Greatest depth of strokes, as a share of the picture's longer side: half of the widest pen. Shadows are deeper."""
 
-HARD_PERCENTILE: Final = 5.0
-"""All ink above this percentile is full ink where it has hard edges."""
+SOFT_SHARE: Final = 0.03
+"""Width of the soft edges of strokes, as a share of the picture's longer side."""
+
+EVEN_SHARE: Final = 0.15
+"""Ground that leaves a smooth surface by at most this share of the ink's contrast is one all the same."""
+
+PIECE_SHARE: Final = 0.01
+"""Area of what counts as a piece of ink or ground, as a share of the picture."""
 
 GROUND_WINDOW: Final = 0.3
 """Window of the ground estimate, as a share of the shorter side: wider than strokes, narrower than shadows."""
@@ -129,8 +135,14 @@ def _frame_samples(shape: tuple[int, int]) -> tuple[Places, Places, Coordinates]
     band = max(1, min(height, width) // 16)
     frame = np.zeros(shape, bool)
     frame[:band], frame[-band:], frame[:, :band], frame[:, -band:] = True, True, True, True
-    rows, columns = np.nonzero(frame)
-    stride = max(1, len(rows) // 512)
+    return _samples(frame)
+
+
+def _samples(mask: npt.NDArray[np.generic]) -> tuple[Places, Places, Coordinates]:
+    """Rows and columns of samples of a part of a picture, and the basis there."""
+    height, width = mask.shape
+    rows, columns = np.nonzero(mask)
+    stride = max(1, len(rows) // MOST_SAMPLES)
     rows, columns = rows[::stride], columns[::stride]
     return rows, columns, quadratic_basis(rows / max(height - 1, 1), columns / max(width - 1, 1))
 
@@ -143,34 +155,81 @@ def _axes(shape: tuple[int, int]) -> tuple[Level, Level]:
     return x, np.linspace(0.0, 1.0, height, dtype=np.float32)[:, None]
 
 
-def plain_ground(grey: Grey) -> float | None:
-    """The grey of the ground where ink takes much of the picture's frame, as in tight crops; None if it has none.
+def parted_ground(grey: Grey) -> tuple[Level, bool] | None:
+    """The ground of a picture that strokes part into ink and ground (Otsu, 1979); None if they do not.
 
-    Shadows too have few greys: in larger pictures what stands out must be full ink, and as thin as strokes.
+    Where strokes reach the edges, as in tight crops, the frame tells little of the ground. The ink is the part that is
+    thinner, in fewer pieces than the ground that it cuts, and at less of the frame; it is nowhere as thick as a shadow.
+    The ground is as even as paper.
+
+    Returns:
+        A smooth surface through the ground, and whether the ink is darker.
     """
+    height, width = grey.shape
+    is_small = max(height, width) <= SMALL_SIDE
+    # Neither a small picture nor one in black and white has shadows.
+    is_scan = np.mean((grey <= SATURATED) | (grey >= 255 - SATURATED)) >= SCANNED
+    _, light = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    parts = [_Part.of(np.asarray(part, np.uint8)) for part in (cv2.bitwise_not(light), light)]
+    dark = parts[0].bulk <= parts[1].bulk
+    ink, ground = parts if dark else reversed(parts)
+    if not (is_small or is_scan) and ink.deepest > STROKE_DEPTH * max(height, width):
+        return None
+    # What lies along two opposite edges alone is what a picture was padded with.
+    if not (ink.mask[height // 2].any() and ink.mask[:, width // 2].any()):
+        return None
+    # The soft edges of strokes are neither.
+    size = max(3, int(SOFT_SHARE * max(height, width)) | 1)
+    rows, columns, basis = _samples(cv2.erode(ground.mask, np.ones((size, size), np.uint8)))
+    if not rows.size:
+        return None
+    surface = fit_surface(basis, grey[rows, columns].astype(np.float64), grey.shape)
+    contrast = float(np.abs(grey - surface.picture)[ink.mask > 0].mean())
+    most = FLAT_GROUND if is_small else max(FLAT_GROUND, EVEN_SHARE * contrast)
+    is_even = percentile(surface.rest, FRAME_PERCENTILE) <= most and np.ptp(surface.picture) <= contrast
+    return (surface.picture, dark) if is_even else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The lighter or the darker part of a picture."""
+
+    mask: Mask
+    deepest: float
+    """Greatest distance of its pixels to the other part, in pixels; it goes on beyond the picture's edges."""
+    bulk: float
+    """Mean of these distances, times the number of its pieces, times its share of the picture's frame: small for the
+    connected strokes of a digit, which reach the edges here and there."""
+
+    @classmethod
+    def of(cls, mask: Mask) -> "_Part":
+        distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+        areas = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:, cv2.CC_STAT_AREA]
+        pieces = int((areas >= PIECE_SHARE * mask.size).sum())
+        share = np.count_nonzero(frame_of(mask)) / frame_of(mask).size
+        return cls(mask, float(distance.max()), cv2.mean(distance, mask)[0] * pieces * share)
+
+
+def plain_ground(grey: Grey) -> tuple[Level, bool] | None:
+    """The one grey of the ground of a small picture that ink fills, and whether the ink is darker; None if it has none.
+
+    In larger pictures what has few greys may be a shadow.
+    """
+    if max(grey.shape) > SMALL_SIDE:
+        return None
     frame = frame_of(grey).astype(np.float32)
     levels = [percentile(frame, share) for share in (5.0, 95.0)]
     shares = [float((np.abs(frame - level) <= FLAT_GROUND).mean()) for level in levels]
     best = int(np.argmax(shares))
     ground = levels[best]
-    is_small = max(grey.shape) <= SMALL_SIDE
     is_saturated = min(ground, 255.0 - ground) <= SATURATED
     if shares[best] < (SATURATED_SHARE if is_saturated else PLAIN_SHARE):
         return None
-    # In photographs what is bright on something dark is more often light on a shadow than light ink.
-    if not (is_small or is_saturated) and ground < float(grey.mean()):
-        return None
-    contrast = np.abs(grey.astype(np.float32) - ground)
+    contrast = np.abs(grey - np.float32(ground))
     ink = contrast[contrast > min(FLAT_GROUND, float(contrast.max()) / 2)]
-    strongest = float(ink.max())
-    full = FULL_INK_SMALL if is_small else FULL_INK_SATURATED if is_saturated else FULL_INK
-    if percentile(ink, 50.0) < full * strongest:
+    if percentile(ink, 50.0) < FULL_INK * float(ink.max()):
         return None
-    # On black or white, what has no soft edges is a scan in black and white, however wide its strokes are.
-    if is_small or (is_saturated and percentile(ink, HARD_PERCENTILE) >= FULL_INK * strongest):
-        return ground
-    depth = mean_depth((contrast > strongest / 2).astype(np.uint8))
-    return ground if depth <= STROKE_DEPTH * max(grey.shape) else None
+    return np.full((1, 1), ground, np.float32), ground > float(grey.mean())
 
 
 def frame_of(picture: npt.NDArray[Sample]) -> npt.NDArray[Sample]:

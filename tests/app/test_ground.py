@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from app.contrast import ink_response
-from app.ground import fit_surface, percentile, plain_ground, quadratic_basis, smooth_ground
+from app.ground import fit_surface, parted_ground, percentile, plain_ground, quadratic_basis, smooth_ground
 from app.normalization import normalize
 from tests.pictures import seven
 
@@ -43,37 +43,75 @@ def test_tight_crop_of_a_drawing(ink: int, ground: int, side: int) -> None:
 def test_tight_crop_of_a_photograph() -> None:
     """Grey paper with some grain, ink at every edge."""
     picture = noisy(tight(50, 190))
-    assert plain_ground(picture) == pytest.approx(190, abs=8)
+    found = parted_ground(picture)
+    assert found is not None
+    ground, dark = found
+    assert dark
+    assert ground == pytest.approx(190, abs=8)
     digit = normalize(picture)
     assert digit.inverted
     assert digit.crop_box.height == picture.shape[0]
+
+
+@pytest.mark.parametrize(("ink", "ground"), [(0, 255), (255, 0), (60, 200), (200, 60)])
+def test_tight_crop_with_soft_edges(ink: int, ground: int) -> None:
+    """A small picture that was enlarged has hardly any full ink; its ground is what the strokes cut, all the same."""
+    soft = np.asarray(cv2.GaussianBlur(tight(ink, ground, 240), (0, 0), 6), np.uint8)
+    found = parted_ground(soft)
+    assert found is not None
+    level, dark = found
+    assert dark == (ground > ink)
+    assert level == pytest.approx(ground, abs=12)
+
+
+def test_tight_crop_in_sidelight() -> None:
+    """The ground follows the light; what is dark on its dark side is still ink."""
+    light = np.linspace(230, 140, 200)
+    drawn = tight(0, 255, 200) / 255
+    picture = (light[: drawn.shape[1]] * (0.3 + 0.7 * drawn)).astype(np.uint8)
+    found = parted_ground(noisy(picture))
+    assert found is not None
+    level, dark = found
+    assert dark
+    assert np.abs(level[100] - light[: drawn.shape[1]]).max() < 10
+
+
+def test_thick_pen_in_a_small_crop() -> None:
+    """Most of it is ink: it is in one piece, the ground in its hole and its corners is not."""
+    ring = np.full((18, 16), 255, np.uint8)
+    cv2.ellipse(ring, (7, 8), (6, 7), 0, 0, 360, 0, 5)
+    found = parted_ground(ring)
+    assert found is not None
+    assert found[1]
+
+
+def test_padding_is_no_ink() -> None:
+    """White bars to the left and right of a photograph are thin, and light on its grey; nothing else is there."""
+    padded = np.full((200, 260), 150, np.uint8)
+    padded[:, :30] = padded[:, -30:] = 255
+    assert parted_ground(noisy(padded)) is None
 
 
 def test_part_in_the_light_is_not_ink() -> None:
     """Most of the sheet lies in a shadow: the rest is paper too."""
     picture = np.full((300, 300), 90, np.uint8)
     picture[:, 180:] = 210
-    assert plain_ground(noisy(picture)) is None
+    picture[140:160, :] -= 40
+    assert parted_ground(noisy(picture)) is None
 
 
 def test_broad_shadow_is_not_ink() -> None:
     """A shadow is as dark all over as ink is, but broader than strokes."""
     picture = np.full((300, 300), 200, np.uint8)
     picture[:, 200:] = 60
-    assert plain_ground(noisy(picture)) is None
-
-
-def test_shadow_is_paler_than_ink() -> None:
-    """Two levels beside the ground are a shadow and ink."""
-    picture = np.full((300, 300), 200, np.uint8)
-    picture[:, 270:] = 120
-    picture[100:200, 100:110] = 30
-    assert plain_ground(noisy(picture)) is None
+    picture[100:110, 20:240] = 30
+    assert parted_ground(noisy(picture)) is None
 
 
 def test_many_greys_are_no_plain_ground() -> None:
     """Uneven light has no single grey."""
     slope = np.tile(np.linspace(40, 220, 300), (300, 1)).astype(np.uint8)
+    assert plain_ground(slope[:40, ::8]) is None
     assert plain_ground(slope) is None
 
 

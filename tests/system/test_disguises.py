@@ -65,6 +65,18 @@ def large_scan(digit: Grey, _: Random) -> Grey:
     return np.asarray(cv2.resize(crop, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
+def enlarged_crop(digit: Grey, _: Random) -> Grey:
+    """Cropped to the ink of a picture that was enlarged, light on dark with soft edges."""
+    return tight(np.asarray(cv2.resize(digit, None, fx=8, fy=8, interpolation=cv2.INTER_LINEAR), np.uint8))
+
+
+def crop_in_sidelight(digit: Grey, random: Random) -> Grey:
+    """Cropped to the ink of a photograph, whose one side is darker."""
+    ink = tight(np.asarray(255 * enlarged(digit, 224), np.uint8)) / 255
+    light = np.linspace(random.uniform(200, 240), random.uniform(130, 170), ink.shape[1])
+    return shot(light * (1 - 0.7 * ink), random)
+
+
 def on_paper(digit: Grey, width: int = 112, down: int = 0, right: int = 0) -> npt.NDArray[np.float64]:
     """Dark on white paper, in the middle or moved from there: float64 (112, width)."""
     sheet = np.full((112, width), 245.0)
@@ -170,6 +182,8 @@ def answers(model: Model, pictures: list[Grey]) -> npt.NDArray[np.int64]:
     [
         cropped_scan,
         large_scan,
+        enlarged_crop,
+        crop_in_sidelight,
         in_a_box,
         in_a_cell,
         on_a_line,
