@@ -206,7 +206,7 @@ class _Part:
         distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
         areas = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:, cv2.CC_STAT_AREA]
         pieces = int((areas >= PIECE_SHARE * mask.size).sum())
-        share = np.count_nonzero(frame_of(mask)) / frame_of(mask).size
+        share = float((frame_of(mask) > 0).mean())
         return cls(mask, float(distance.max()), cv2.mean(distance, mask)[0] * pieces * share)
 
 
