@@ -50,7 +50,14 @@ SCANNED: Final = 0.95
 """Share of a picture's pixels that are black or white where it has no greys but at the edges of strokes."""
 
 STROKE_DEPTH: Final = 0.18
-"""Greatest depth of strokes, as a share of the picture's longer side: half of the widest pen. Shadows are deeper."""
+"""Greatest depth of strokes, as a share of the picture's longer side: half of most pens. Shadows are deeper."""
+
+BOLD_DEPTH: Final = 0.28
+"""The same of the boldest pens."""
+
+BOLD_INK: Final = 0.92
+"""Three quarters of a bold pen's ink have at least this share of the contrast of the strongest; of a shadow and the
+strokes in it or beside it, less have."""
 
 SOFT_SHARE: Final = 0.03
 """Width of the soft edges of strokes, as a share of the picture's longer side."""
@@ -159,32 +166,37 @@ def parted_ground(grey: Grey) -> tuple[Level, bool] | None:
     """The ground of a picture that strokes part into ink and ground (Otsu, 1979); None if they do not.
 
     Where strokes reach the edges, as in tight crops, the frame tells little of the ground. The ink is the part that is
-    thinner, in fewer pieces than the ground that it cuts, and at less of the frame; it is nowhere as thick as a shadow.
-    The ground is as even as paper.
+    thinner, in fewer pieces than the ground that it cuts, and at less of the frame; it is nowhere as thick as a shadow,
+    or nearly so and of one grey. The ground is as even as paper.
 
     Returns:
         A smooth surface through the ground, and whether the ink is darker.
     """
     height, width = grey.shape
-    is_small = max(height, width) <= SMALL_SIDE
+    longer = max(height, width)
+    is_small = longer <= SMALL_SIDE
     # Neither a small picture nor one in black and white has shadows.
     is_scan = np.mean((grey <= SATURATED) | (grey >= 255 - SATURATED)) >= SCANNED
     _, light = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     parts = [_Part.of(np.asarray(part, np.uint8)) for part in (cv2.bitwise_not(light), light)]
     dark = parts[0].bulk <= parts[1].bulk
     ink, ground = parts if dark else reversed(parts)
-    if not (is_small or is_scan) and ink.deepest > STROKE_DEPTH * max(height, width):
-        return None
     # What lies along two opposite edges alone is what a picture was padded with.
     if not (ink.mask[height // 2].any() and ink.mask[:, width // 2].any()):
         return None
     # The soft edges of strokes are neither.
-    size = max(3, int(SOFT_SHARE * max(height, width)) | 1)
-    rows, columns, basis = _samples(cv2.erode(ground.mask, np.ones((size, size), np.uint8)))
+    size = max(3, int(SOFT_SHARE * longer) | 1)
+    kernel = np.ones((size, size), np.uint8)
+    rows, columns, basis = _samples(cv2.erode(ground.mask, kernel))
     if not rows.size:
         return None
     surface = fit_surface(basis, grey[rows, columns].astype(np.float64), grey.shape)
-    contrast = float(np.abs(grey - surface.picture)[ink.mask > 0].mean())
+    residual = np.abs(grey - surface.picture)
+    contrast = float(residual[ink.mask > 0].mean())
+    if not (is_small or is_scan) and ink.deepest > STROKE_DEPTH * longer:
+        full = residual[cv2.erode(ink.mask, kernel) > 0]
+        if ink.deepest > BOLD_DEPTH * longer or percentile(full, 25.0) < BOLD_INK * percentile(full, 98.0):
+            return None
     most = FLAT_GROUND if is_small else max(FLAT_GROUND, EVEN_SHARE * contrast)
     is_even = percentile(surface.rest, FRAME_PERCENTILE) <= most and np.ptp(surface.picture) <= contrast
     return (surface.picture, dark) if is_even else None

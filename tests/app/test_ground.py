@@ -85,6 +85,16 @@ def test_thick_pen_in_a_small_crop() -> None:
     assert found[1]
 
 
+@pytest.mark.parametrize(("ink", "ground"), [(60, 200), (200, 60)])
+def test_bold_pen_in_a_tight_crop(ink: int, ground: int) -> None:
+    """As thick as a shadow may be, but all of one grey."""
+    ring = np.full((120, 100), ground, np.uint8)
+    cv2.ellipse(ring, (50, 60), (28, 38), 0, 0, 360, ink, 46)
+    found = parted_ground(noisy(ring))
+    assert found is not None
+    assert found[1] == (ink < ground)
+
+
 def test_padding_is_no_ink() -> None:
     """White bars to the left and right of a photograph are thin, and light on its grey; nothing else is there."""
     padded = np.full((200, 260), 150, np.uint8)
