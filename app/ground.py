@@ -15,7 +15,7 @@ Mask = npt.NDArray[np.uint8]
 """uint8 (height, width), not zero where there is ink."""
 
 Level = npt.NDArray[np.float32]
-"""float32 (height, width), the ground's grey under each pixel."""
+"""float32 (height, width), the ground's grey under each pixel; (1, 1) where it is the same everywhere."""
 
 Sample = TypeVar("Sample", bound=np.generic)
 
@@ -62,8 +62,14 @@ strokes in it or beside it, less have."""
 SOFT_SHARE: Final = 0.03
 """Width of the soft edges of strokes, as a share of the picture's longer side."""
 
+BAR_SHARE: Final = 0.9
+"""Share of an edge along which a bar lies at least."""
+
 EVEN_SHARE: Final = 0.15
-"""Ground that leaves a smooth surface by at most this share of the ink's contrast is one all the same."""
+"""Level ground that leaves a smooth surface by at most this share of the ink's contrast is one all the same."""
+
+SLOPE_SHARE: Final = 0.4
+"""Level ground differs by at most this share of the ink's contrast from its darkest to its brightest."""
 
 PIECE_SHARE: Final = 0.01
 """Area of what counts as a piece of ink or ground, as a share of the picture."""
@@ -78,7 +84,8 @@ _KNOWN_SHAPES: Final = 8
 """Who sends many pictures sends them in few sizes: for so many of them, what depends on the size alone is kept."""
 
 GROUND_SIDE: Final = 384
-"""Pixels of the longer side at which shadows are followed; in larger pictures the window would take seconds."""
+"""Pixels of the longer side at which strokes are told from ground and shadows are followed; in larger pictures it would
+take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +149,16 @@ def _frame_samples(shape: tuple[int, int]) -> tuple[Places, Places, Coordinates]
     band = max(1, min(height, width) // 16)
     frame = np.zeros(shape, bool)
     frame[:band], frame[-band:], frame[:, :band], frame[:, -band:] = True, True, True, True
-    return _samples(frame)
-
-
-def _samples(mask: npt.NDArray[np.generic]) -> tuple[Places, Places, Coordinates]:
-    """Rows and columns of samples of a part of a picture, and the basis there."""
-    height, width = mask.shape
-    rows, columns = np.nonzero(mask)
+    rows, columns = np.nonzero(frame)
     stride = max(1, len(rows) // MOST_SAMPLES)
     rows, columns = rows[::stride], columns[::stride]
-    return rows, columns, quadratic_basis(rows / max(height - 1, 1), columns / max(width - 1, 1))
+    return rows, columns, _basis_at(rows, columns, shape)
+
+
+def _basis_at(rows: Places, columns: Places, shape: tuple[int, ...]) -> Coordinates:
+    """`quadratic_basis` at pixels of a picture: float64 (n, 6)."""
+    height, width = shape
+    return quadratic_basis(rows / max(height - 1, 1), columns / max(width - 1, 1))
 
 
 @lru_cache(_KNOWN_SHAPES)
@@ -165,41 +172,51 @@ def _axes(shape: tuple[int, int]) -> tuple[Level, Level]:
 def parted_ground(grey: Grey) -> tuple[Level, bool] | None:
     """The ground of a picture that strokes part into ink and ground (Otsu, 1979); None if they do not.
 
-    Where strokes reach the edges, as in tight crops, the frame tells little of the ground. The ink is the part that is
-    thinner, in fewer pieces than the ground that it cuts, and at less of the frame; it is nowhere as thick as a shadow,
+    Where strokes reach the edges, as in tight crops, the frame tells little of the ground. The ink is the part with the
+    lesser product of thickness, number of pieces, and share of the frame; it is nowhere as thick as a shadow,
     or nearly so and of one grey. The ground is as even as paper.
 
     Returns:
-        A smooth surface through the ground, and whether the ink is darker.
+        A smooth surface through the ground, grey levels, float32 (height, width), or (1, 1) where it is flat, and
+        whether the ink is darker.
     """
-    height, width = grey.shape
+    small = shrunk(grey, GROUND_SIDE)
+    height, width = small.shape
     longer = max(height, width)
     is_small = longer <= SMALL_SIDE
     # Neither a small picture nor one in black and white has shadows.
-    is_scan = np.mean((grey <= SATURATED) | (grey >= 255 - SATURATED)) >= SCANNED
-    _, light = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    is_scan = np.mean((small <= SATURATED) | (small >= 255 - SATURATED)) >= SCANNED
+    _, light = cv2.threshold(small, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     parts = [_Part.of(np.asarray(part, np.uint8)) for part in (cv2.bitwise_not(light), light)]
     dark = parts[0].bulk <= parts[1].bulk
     ink, ground = parts if dark else reversed(parts)
-    # What lies along two opposite edges alone is what a picture was padded with.
-    if not (ink.mask[height // 2].any() and ink.mask[:, width // 2].any()):
+    # What lies along the edges alone, or along a whole one beside other ink, is padding or a shadow.
+    if not (ink.mask[height // 2].any() and ink.mask[:, width // 2].any()) or ink.has_bar:
         return None
     # The soft edges of strokes are neither.
     size = max(3, int(SOFT_SHARE * longer) | 1)
     kernel = np.ones((size, size), np.uint8)
-    rows, columns, basis = _samples(cv2.erode(ground.mask, kernel))
+    rows, columns = np.nonzero(cv2.erode(ground.mask, kernel))
     if not rows.size:
         return None
-    surface = fit_surface(basis, grey[rows, columns].astype(np.float64), grey.shape)
-    residual = np.abs(grey - surface.picture)
+    # Every so many pixels may lie in one column.
+    picked = np.random.default_rng(0).integers(len(rows), size=MOST_SAMPLES)
+    rows, columns = rows[picked], columns[picked]
+    surface = fit_surface(_basis_at(rows, columns, small.shape), small[rows, columns].astype(np.float64), small.shape)
+    residual = np.abs(small - surface.picture)
     contrast = float(residual[ink.mask > 0].mean())
     if not (is_small or is_scan) and ink.deepest > STROKE_DEPTH * longer:
         full = residual[cv2.erode(ink.mask, kernel) > 0]
         if ink.deepest > BOLD_DEPTH * longer or percentile(full, 25.0) < BOLD_INK * percentile(full, 98.0):
             return None
-    most = FLAT_GROUND if is_small else max(FLAT_GROUND, EVEN_SHARE * contrast)
-    is_even = percentile(surface.rest, FRAME_PERCENTILE) <= most and np.ptp(surface.picture) <= contrast
-    return (surface.picture, dark) if is_even else None
+    slope = float(np.ptp(surface.picture))
+    # What is uneven may be grain in even light, what slopes may be sidelight on even paper; fog is both.
+    most = max(FLAT_GROUND, EVEN_SHARE * contrast) if slope <= SLOPE_SHARE * contrast else FLAT_GROUND
+    is_even = percentile(surface.rest, FRAME_PERCENTILE) <= most and slope <= contrast
+    if not is_even:
+        return None
+    is_whole = small is grey or surface.picture.size == 1
+    return surface.picture if is_whole else np.asarray(cv2.resize(surface.picture, grey.shape[::-1]), np.float32), dark
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +226,8 @@ class _Part:
     mask: Mask
     deepest: float
     """Greatest distance of its pixels to the other part, in pixels; it goes on beyond the picture's edges."""
+    has_bar: bool
+    """Whether one of several pieces lies along a whole edge of the picture."""
     bulk: float
     """Mean of these distances, times the number of its pieces, times its share of the picture's frame: small for the
     connected strokes of a digit, which reach the edges here and there."""
@@ -216,10 +235,13 @@ class _Part:
     @classmethod
     def of(cls, mask: Mask) -> "_Part":
         distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-        areas = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:, cv2.CC_STAT_AREA]
-        pieces = int((areas >= PIECE_SHARE * mask.size).sum())
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        pieces = int((stats[1:, cv2.CC_STAT_AREA] >= PIECE_SHARE * mask.size).sum())
+        edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+        along = max(float((edge[edge > 0] == np.median(edge)).sum()) / edge.size for edge in edges)
         share = float((frame_of(mask) > 0).mean())
-        return cls(mask, float(distance.max()), cv2.mean(distance, mask)[0] * pieces * share)
+        bulk = cv2.mean(distance, mask)[0] * pieces * share
+        return cls(mask, float(distance.max()), pieces > 1 and along >= BAR_SHARE, bulk)
 
 
 def plain_ground(grey: Grey) -> tuple[Level, bool] | None:

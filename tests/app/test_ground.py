@@ -1,4 +1,4 @@
-"""The ground of crops that ink fills is one grey; that of photographs with shadows is not."""
+"""The ground of crops that ink fills is what strokes cut; that of photographs with shadows is not."""
 
 import cv2
 import numpy as np
@@ -95,11 +95,46 @@ def test_bold_pen_in_a_tight_crop(ink: int, ground: int) -> None:
     assert found[1] == (ink < ground)
 
 
-def test_padding_is_no_ink() -> None:
+@pytest.mark.parametrize("turned", [False, True])
+def test_padding_is_no_ink(turned: bool) -> None:
     """White bars to the left and right of a photograph are thin, and light on its grey; nothing else is there."""
     padded = np.full((200, 260), 150, np.uint8)
     padded[:, :30] = padded[:, -30:] = 255
-    assert parted_ground(noisy(padded)) is None
+    padded = noisy(padded)
+    assert parted_ground(np.ascontiguousarray(padded.T) if turned else padded) is None
+
+
+@pytest.mark.parametrize("height", [250, 256, 512])
+def test_bar_in_sidelight(height: int) -> None:
+    """As many pixels of ground in each row as in any other: the samples lie in all columns nevertheless."""
+    light = np.linspace(225, 140, 200)
+    bar = np.tile(light, (height, 1))
+    bar[:, 90:112] *= 0.3
+    found = parted_ground(noisy(bar.astype(np.uint8)))
+    assert found is not None
+    assert np.abs(found[0] - light).max() < 10
+
+
+def test_grain_in_a_small_crop() -> None:
+    """Noise is no slope."""
+    picture = tight(60, 200, 30)
+    noise = np.random.default_rng(1).normal(0.0, 10.0, picture.shape)
+    found = parted_ground(np.clip(picture + noise, 0, 255).astype(np.uint8))
+    assert found is not None
+    assert found[1]
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_ground_that_is_all_edge(dark: bool) -> None:
+    """Nothing of it is two pixels away from ink: it has no surface, but one grey."""
+    stripes = np.full((4, 28), 255, np.uint8)
+    stripes[:, ::3] = 0
+    picture = stripes if dark else 255 - stripes
+    assert parted_ground(picture) is None
+    found = plain_ground(picture)
+    assert found is not None
+    assert found[0] == (255 if dark else 0)
+    assert found[1] == dark
 
 
 def test_part_in_the_light_is_not_ink() -> None:
@@ -118,11 +153,18 @@ def test_broad_shadow_is_not_ink() -> None:
     assert parted_ground(noisy(picture)) is None
 
 
+def test_dark_strip_beside_ink_is_a_shadow() -> None:
+    """It is as thin as strokes and nearly as dark, but lies along a whole edge."""
+    picture = np.array(seven(200, 200, ink=50, ground=200), np.uint8)
+    picture[:, 170:] = picture[:, 170:] * 0.35
+    assert parted_ground(noisy(picture)) is None
+
+
 def test_many_greys_are_no_plain_ground() -> None:
     """Uneven light has no single grey."""
     slope = np.tile(np.linspace(40, 220, 300), (300, 1)).astype(np.uint8)
     assert plain_ground(slope[:40, ::8]) is None
-    assert plain_ground(slope) is None
+    assert parted_ground(slope) is None
 
 
 LEVELS = st.floats(-1000.0, 1000.0, width=32)
