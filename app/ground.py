@@ -66,10 +66,10 @@ BAR_SHARE: Final = 0.9
 """Share of an edge along which a bar lies at least."""
 
 EVEN_SHARE: Final = 0.15
-"""Level ground that leaves a smooth surface by at most this share of the ink's contrast is one all the same."""
+"""Ground that leaves a smooth surface by at most this share of the ink's contrast is one all the same."""
 
 SLOPE_SHARE: Final = 0.4
-"""Level ground differs by at most this share of the ink's contrast from its darkest to its brightest."""
+"""From its darkest to its brightest, uneven ground differs by at most this share of the ink's contrast; fog by more."""
 
 PIECE_SHARE: Final = 0.01
 """Area of what counts as a piece of ink or ground, as a share of the picture."""
@@ -210,8 +210,9 @@ def parted_ground(grey: Grey) -> tuple[Level, bool] | None:
         if ink.deepest > BOLD_DEPTH * longer or percentile(full, 25.0) < BOLD_INK * percentile(full, 98.0):
             return None
     slope = float(np.ptp(surface.picture))
-    # What is uneven may be grain in even light, what slopes may be sidelight on even paper; fog is both.
-    most = max(FLAT_GROUND, EVEN_SHARE * contrast) if slope <= SLOPE_SHARE * contrast else FLAT_GROUND
+    # What is uneven may be grain or a soft edge, what slopes may be sidelight; fog over a small picture is both.
+    is_fog = is_small and slope > SLOPE_SHARE * contrast
+    most = FLAT_GROUND if is_fog else max(FLAT_GROUND, EVEN_SHARE * contrast)
     is_even = percentile(surface.rest, FRAME_PERCENTILE) <= most and slope <= contrast
     if not is_even:
         return None

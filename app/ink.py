@@ -24,9 +24,6 @@ RULE_RUN: Final = 0.2
 RULE_SPAN: Final = 0.95
 """A rule goes from edge to edge, or nearly: at least this share of the picture."""
 
-RULE_LEAN: Final = 0.15
-"""Height of the band in which so much of a rule lies, however it leans, as a share of the picture's side along it."""
-
 LEAST_RUN: Final = 12
 """Pictures in which a run would be shorter than this, in pixels, are too small to have rules."""
 
@@ -248,11 +245,6 @@ def _rules(standing_out: Mask) -> tuple[Mask, int]:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
     spans = stats[:, cv2.CC_STAT_WIDTH] >= RULE_SPAN * width
     spans[0] = False
-    # Ink may hang together with a rule; a stroke that leans from edge to edge, in a tight crop, is none.
-    band = np.ones((max(3, int(RULE_LEAN * width)), 1), np.uint8)
-    for label in map(int, np.flatnonzero(spans)):
-        along = cv2.dilate((labels == label).astype(np.uint8), band)
-        spans[label] = np.count_nonzero(along, axis=1).max() >= RULE_SPAN * width
     return np.asarray(spans[labels] & standing_out, np.uint8), int(spans.sum())
 
 
