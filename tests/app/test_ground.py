@@ -153,6 +153,14 @@ def test_broad_shadow_is_not_ink() -> None:
     assert parted_ground(noisy(picture)) is None
 
 
+def test_shadow_is_paler_than_ink() -> None:
+    """Two levels beside the ground are a shadow and ink."""
+    picture = np.full((300, 300), 200, np.uint8)
+    picture[:, 270:] = 120
+    picture[100:200, 100:110] = 30
+    assert parted_ground(noisy(picture)) is None
+
+
 def test_dark_strip_beside_ink_is_a_shadow() -> None:
     """It is as thin as strokes and nearly as dark, but lies along a whole edge."""
     picture = np.array(seven(200, 200, ink=50, ground=200), np.uint8)
