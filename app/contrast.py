@@ -47,11 +47,14 @@ def ink_response(grey: Grey) -> tuple[Response, bool]:
         return _on_bands(picture, bands)
     smooth, rest = smooth_ground(grey)
     if rest <= FLAT_GROUND:
-        return _on_smooth_ground(picture, smooth, rest)
+        residual = picture - smooth
+        # Ink is the minority: the residuals' third moment points to its side.
+        return _on_even_ground(picture, smooth, rest, dark=float(np.vdot(residual * residual, residual)) < 0.0)
     # In tight crops strokes reach the frame.
     tight = parted_ground(grey) or plain_ground(grey)
     if tight is not None:
-        return _on_even_ground(picture, *tight)
+        ground, dark = tight
+        return _on_even_ground(picture, ground, 0.0, dark)
     return _on_local_ground(grey, picture)
 
 
@@ -62,16 +65,8 @@ def _on_bands(picture: Response, bands: Response) -> tuple[Response, bool]:
     return response, float(darker.sum()) >= float(lighter.sum())
 
 
-def _on_smooth_ground(picture: Response, smooth: Response, rest: float) -> tuple[Response, bool]:
-    residual = picture - smooth
-    # Ink is the minority: the residuals' third moment points to its side.
-    dark = float(np.vdot(residual * residual, residual)) < 0.0
-    response = _standing_out(picture, smooth, rest, dark)
-    return (_in_full_light(response, smooth) if dark else response), dark
-
-
-def _on_even_ground(picture: Response, ground: Response, dark: bool) -> tuple[Response, bool]:
-    response = _standing_out(picture, ground, 0.0, dark)
+def _on_even_ground(picture: Response, ground: Response, noise: float, dark: bool) -> tuple[Response, bool]:
+    response = _standing_out(picture, ground, noise, dark)
     return (_in_full_light(response, ground) if dark else response), dark
 
 

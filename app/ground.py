@@ -173,8 +173,8 @@ def parted_ground(grey: Grey) -> tuple[Level, bool] | None:
     """The ground of a picture that strokes part into ink and ground (Otsu, 1979); None if they do not.
 
     Where strokes reach the edges, as in tight crops, the frame tells little of the ground. The ink is the part with the
-    lesser product of thickness, number of pieces, and share of the frame; it is nowhere as thick as a shadow,
-    or nearly so and of one grey. The ground is as even as paper.
+    lesser product of thickness, number of pieces, and share of the frame; it is nowhere as thick as a shadow, or nearly
+    so and of one grey. The ground is as even as paper.
 
     Returns:
         A smooth surface through the ground, grey levels, float32 (height, width), or (1, 1) where it is flat, and
@@ -185,11 +185,13 @@ def parted_ground(grey: Grey) -> tuple[Level, bool] | None:
     longer = max(height, width)
     is_small = longer <= SMALL_SIDE
     # Neither a small picture nor one in black and white has shadows.
-    is_scan = np.mean((small <= SATURATED) | (small >= 255 - SATURATED)) >= SCANNED
+    may_be_shadow = not is_small and np.mean((small <= SATURATED) | (small >= 255 - SATURATED)) < SCANNED
     _, light = cv2.threshold(small, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     parts = [_Part.of(np.asarray(part, np.uint8)) for part in (cv2.bitwise_not(light), light)]
     dark = parts[0].bulk <= parts[1].bulk
     ink, ground = parts if dark else reversed(parts)
+    if may_be_shadow and ink.deepest > BOLD_DEPTH * longer:
+        return None
     # What lies along the edges alone, or along a whole one beside other ink, is padding or a shadow.
     if not (ink.mask[height // 2].any() and ink.mask[:, width // 2].any()) or ink.has_bar:
         return None
@@ -205,16 +207,15 @@ def parted_ground(grey: Grey) -> tuple[Level, bool] | None:
     surface = fit_surface(_basis_at(rows, columns, small.shape), small[rows, columns].astype(np.float64), small.shape)
     residual = np.abs(small - surface.picture)
     contrast = float(residual[ink.mask > 0].mean())
-    if not (is_small or is_scan) and ink.deepest > STROKE_DEPTH * longer:
+    if may_be_shadow and ink.deepest > STROKE_DEPTH * longer:
         full = residual[cv2.erode(ink.mask, kernel) > 0]
-        if ink.deepest > BOLD_DEPTH * longer or percentile(full, 25.0) < BOLD_INK * percentile(full, 98.0):
+        if percentile(full, 25.0) < BOLD_INK * percentile(full, 98.0):
             return None
     slope = float(np.ptp(surface.picture))
     # What is uneven may be grain or a soft edge, what slopes may be sidelight; fog over a small picture is both.
     is_fog = is_small and slope > SLOPE_SHARE * contrast
     most = FLAT_GROUND if is_fog else max(FLAT_GROUND, EVEN_SHARE * contrast)
-    is_even = percentile(surface.rest, FRAME_PERCENTILE) <= most and slope <= contrast
-    if not is_even:
+    if percentile(surface.rest, FRAME_PERCENTILE) > most or slope > contrast:
         return None
     is_whole = small is grey or surface.picture.size == 1
     return surface.picture if is_whole else np.asarray(cv2.resize(surface.picture, grey.shape[::-1]), np.float32), dark
@@ -239,10 +240,10 @@ class _Part:
         _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
         pieces = int((stats[1:, cv2.CC_STAT_AREA] >= PIECE_SHARE * mask.size).sum())
         edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
-        along = max(float((edge[edge > 0] == np.median(edge)).sum()) / edge.size for edge in edges)
+        has_bar = pieces > 1 and any(np.bincount(edge)[1:].max(initial=0) >= BAR_SHARE * edge.size for edge in edges)
         share = float((frame_of(mask) > 0).mean())
         bulk = cv2.mean(distance, mask)[0] * pieces * share
-        return cls(mask, float(distance.max()), pieces > 1 and along >= BAR_SHARE, bulk)
+        return cls(mask, float(distance.max()), has_bar, bulk)
 
 
 def plain_ground(grey: Grey) -> tuple[Level, bool] | None:
