@@ -238,10 +238,10 @@ def _rules(standing_out: Mask) -> tuple[Mask, int]:
     run = int(width * RULE_RUN)
     # Most ink ends before the edges: nothing on it has to be looked for.
     if run < LEAST_RUN or not _spans(standing_out):
-        return np.zeros_like(standing_out), 0
+        return np.zeros(standing_out.shape, np.uint8), 0
     runs = lying_runs(standing_out, run)
     if not _spans(runs):
-        return np.zeros_like(standing_out), 0
+        return np.zeros(standing_out.shape, np.uint8), 0
     _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
     spans = stats[:, cv2.CC_STAT_WIDTH] >= RULE_SPAN * width
     spans[0] = False

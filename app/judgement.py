@@ -47,9 +47,9 @@ def judge(
     if left_out > MOST_LEFT_OUT:
         return Judgement("not_a_digit", "There is more than one thing on the picture. Send one digit at a time.", ())
     order = np.argsort(probabilities)[::-1]
-    best = int(order[0])
+    best, second = int(order[0]), int(order[1])
     least = thresholds.least_pair_probability if unchanged else thresholds.prepared_least_pair_probability
-    if pair_probability(probabilities[None])[0] < least:
+    if probabilities[best] + probabilities[second] < least:
         return Judgement("not_a_digit", "The picture resembles several digits a little and none of them well.", ())
     if probabilities[best] < thresholds.least_confidence:
         candidates = tuple(int(digit) for digit in order if probabilities[digit] >= CANDIDATE_SHARE)

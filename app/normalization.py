@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.contract import BOX, INPUT_SHAPE, SIDE
-from app.ground import Grey, mean_depth, shrunk
+from app.enlargement import without_blur, without_squares
+from app.ground import Grey, shrunk, stroke_width
 from app.ink import find_ink
 
 LONGEST_SIDE: Final = 384
@@ -72,13 +73,14 @@ class Digit:
     """Area of the largest piece of ink that is none of the digit's, as a share of the digit's own; what a crop has left
     of its neighbours is no such piece."""
     unchanged: bool
-    """True where the original had MNIST's geometry already."""
+    """True where the original had MNIST's geometry already, if perhaps in squares for pixels."""
 
 
 def normalize(picture: Grey) -> Digit:
     """Find the digit in a grey picture and bring it into MNIST's geometry.
 
-    A picture that has this geometry already passes through unchanged.
+    A picture that has this geometry already passes through unchanged, one whose pixels were enlarged to squares as what
+    it was.
 
     Args:
         picture: uint8 (height, width), ink darker or lighter than its ground.
@@ -86,10 +88,10 @@ def normalize(picture: Grey) -> Digit:
     Raises:
         NoInkError: nothing on the picture stands out from its ground.
     """
-    if _has_geometry(picture):
-        box = Box(*_bounds(picture))
-        return Digit(picture.reshape(INPUT_SHAPE), inverted=False, crop_box=box, left_out=0.0, unchanged=True)
     small = shrink(picture)
+    if _has_geometry(small):
+        crop_box = Box(*_bounds(small)).scaled(small.shape, picture.shape)
+        return Digit(small.reshape(INPUT_SHAPE), inverted=False, crop_box=crop_box, left_out=0.0, unchanged=True)
     ink = find_ink(small)
     box = Box(*_bounds(ink.mask))
     pixels = place(ink.strokes[box.top : box.bottom, box.left : box.right])
@@ -121,8 +123,8 @@ def _centre_of_mass(picture: Grey) -> tuple[float, float]:
 
 
 def shrink(picture: Grey) -> Grey:
-    """At most LONGEST_SIDE pixels on the longer side: uint8 (height, width)."""
-    return shrunk(picture, LONGEST_SIDE)
+    """At most LONGEST_SIDE pixels on the longer side, or what an enlarged picture had: uint8 (height, width)."""
+    return without_blur(shrunk(without_squares(picture), LONGEST_SIDE))
 
 
 def place(crop: Grey) -> Grey:
@@ -154,9 +156,7 @@ def _refine(crop: Grey) -> Grey:
 
 def _widen(crop: Grey) -> Grey:
     """Give strokes that would end as hairlines the width of a pen (PEN_WIDTH after scaling)."""
-    mask = (crop >= 128).astype(np.uint8)
-    # The mean distance to the edge of a strip is a quarter of its width; pixels count from their middles.
-    width = 4.0 * (mean_depth(mask) - 0.5)
+    width = stroke_width((crop >= 128).astype(np.uint8))
     side = max(crop.shape)
     missing = (PEN_WIDTH * side - BOX * width) / (BOX - PEN_WIDTH)
     if missing < 1.0:

@@ -70,6 +70,15 @@ def enlarged_crop(digit: Grey, _: Random) -> Grey:
     return tight(np.asarray(cv2.resize(digit, None, fx=8, fy=8, interpolation=cv2.INTER_LINEAR), np.uint8))
 
 
+def few_pixels(digit: Grey, random: Random) -> Grey:
+    """Cropped to the ink, 12 pixels long, and enlarged until it is soft, on paper with some grain."""
+    crop = tight(digit)
+    scale = 12 / max(crop.shape)
+    size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
+    small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
+    return shot(215 - 0.6 * cv2.resize(small, None, fx=16, fy=16, interpolation=cv2.INTER_LINEAR), random)
+
+
 def crop_in_sidelight(digit: Grey, random: Random) -> Grey:
     """Cropped to the ink of a photograph, whose one side is darker."""
     ink = tight(np.asarray(255 * enlarged(digit, 224), np.uint8)) / 255
@@ -183,6 +192,7 @@ def answers(model: Model, pictures: list[Grey]) -> npt.NDArray[np.int64]:
         cropped_scan,
         large_scan,
         enlarged_crop,
+        few_pixels,
         crop_in_sidelight,
         in_a_box,
         in_a_cell,
