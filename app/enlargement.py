@@ -1,7 +1,7 @@
 """Pictures that were enlarged -> the few pixels that they hold, as pure functions.
 
-Enlarged, a digit of a few pixels looks like a photograph out of focus: the soft edges of its strokes, or the squares that
-its pixels have become, are taken for shadows and for lines. In its own pixels it is read like any small picture.
+Enlarged, a digit of a few pixels looks like a photograph out of focus: the soft edges of its strokes, or the squares
+that its pixels have become, are taken for shadows and for lines. In its own pixels it is read like any small picture.
 """
 
 from typing import Final
@@ -24,7 +24,7 @@ ROUNDING: Final = 0.5
 """Grey levels."""
 
 MOST_GRAIN: Final = 0.1
-"""What hides in grain and rounding is at most this share of the picture's contrast; else it may be something written."""
+"""What hides in grain and rounding is at most this share of the picture's contrast; else it may be writing."""
 
 SAMPLED_LINES: Final = 16
 """So many rows and columns, or up to twice as many, show that a picture does not consist of squares."""
