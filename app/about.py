@@ -13,6 +13,7 @@ from app.artifact import (
     Evaluation,
     Metadata,
     RealSetScore,
+    SceneScore,
     Score,
     StringsScore,
     Thresholds,
@@ -74,6 +75,7 @@ def _figures(metadata: Metadata, evaluation: Evaluation, plots: Mapping[str, Plo
         [
             _headline(evaluation),
             _real(evaluation.real),
+            _scenes(evaluation.scenes),
             _strings(evaluation.strings),
             _section(
                 "Digit by digit",
@@ -136,6 +138,20 @@ def _real(sets: Sequence[RealSetScore]) -> str:
             "digit; letters that look like a digit never all are."
         ) + _real_table("Other pictures refused", "Refused", [(part.name, part.rejected) for part in others])
     return _section("On people's own pictures", content) if content else ""
+
+
+def _scenes(scores: Sequence[SceneScore]) -> str:
+    """How it reads digits in what people write them on and how they crop them, if that was measured."""
+    if not scores:
+        return ""
+    return _section(
+        "In pictures such as people send",
+        _paragraph(
+            f"{scores[0].score.count:,} test digits were each put, by code, where people write, scan and crop theirs. "
+            "It learnt from none of these pictures."
+        )
+        + _real_table("Test digits read right, by where they are", "Read right", [(s.scene, s.score) for s in scores]),
+    )
 
 
 def _strings(scores: Sequence[StringsScore]) -> str:

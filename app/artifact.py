@@ -202,6 +202,13 @@ class CorruptionScore(_Record):
     score: Score
 
 
+class SceneScore(_Record):
+    """Accuracy on test digits in something that people crop, scan, photograph or draw."""
+
+    scene: Annotated[str, Field(description="Where the digits were put.")]
+    score: Score
+
+
 class StringsScore(_Record):
     """How composed strings of two to eight test digits are read."""
 
@@ -262,6 +269,10 @@ class Evaluation(_Record):
     ] = None
     corrupted: Annotated[
         tuple[CorruptionScore, ...], Field(description="Corrupted test digits read right; empty if not measured.")
+    ] = ()
+    scenes: Annotated[
+        tuple[SceneScore, ...],
+        Field(description="Test digits read right in pictures such as people send; empty if not measured."),
     ] = ()
     strings: Annotated[
         tuple[StringsScore, ...],

@@ -139,7 +139,7 @@ def evaluate(
         bool,
         typer.Option(
             help="Keep what the preparation decides in the model's evaluation: the figures of corrupted digits, of "
-            "strings and of real pictures, and the reference for drift."
+            "scenes, of strings and of real pictures, and the reference for drift."
         ),
     ] = False,
 ) -> None:
@@ -149,7 +149,7 @@ def evaluate(
     from model_training.evaluation import evaluate as measure
     from model_training.inputs import measure_inputs
     from model_training.report import record as keep
-    from model_training.robustness import mean_accuracy, measure_robustness
+    from model_training.robustness import mean_accuracy, measure_robustness, measure_scenes
     from model_training.string_scores import measure_strings
 
     try:
@@ -174,6 +174,9 @@ def evaluate(
         corrupted = measure_robustness(loaded.classifier, dataset.test)
         typer.echo(f"corrupted test digits, mean: {mean_accuracy(corrupted):.2%}")
         _print_scores({f"{part.kind} {part.strength}": part.score for part in corrupted})
+        scenes = measure_scenes(loaded.classifier, dataset.test)
+        typer.echo(f"test digits in scenes, mean: {mean_accuracy(scenes):.2%}")
+        _print_scores({part.scene: part.score for part in scenes})
         strings = measure_strings(loaded, dataset.test)
         _print_strings(strings)
         scores = None
@@ -182,7 +185,7 @@ def evaluate(
             scores = _evaluate_real(loaded, real, sheets)
         if record:
             inputs = measure_inputs(loaded.classifier, loaded.metadata.thresholds, dataset.validation)
-            keep(read_artifact(model), inputs, corrupted, strings, scores)
+            keep(read_artifact(model), inputs, corrupted, scenes, strings, scores)
             typer.echo(f"The figures are kept in {current_folder(model)}")
     except (DataError, ArtifactError, DisagreementError, PermissionError) as error:
         raise _failed(error) from error

@@ -42,7 +42,7 @@ from model_training.inputs import measure_inputs
 from model_training.network import build_network
 from model_training.recipe import Recipe
 from model_training.report import CARD_FILE, model_card, write_report
-from model_training.robustness import measure_robustness
+from model_training.robustness import measure_robustness, measure_scenes
 from model_training.rows import TrainedRows
 from model_training.string_scores import measure_strings
 from model_training.thresholds import choose_thresholds
@@ -111,8 +111,13 @@ def publish_trained(
             evaluation = evaluation.model_copy(update={"corrections": changed})
         others = classify_others(model, dataset.test) if recipe.robust else None
         if others is not None:
-            refused, corrupted = refused_others(others, thresholds), measure_robustness(model.classifier, dataset.test)
-            evaluation = evaluation.model_copy(update={"refused_others": refused, "corrupted": corrupted})
+            evaluation = evaluation.model_copy(
+                update={
+                    "refused_others": refused_others(others, thresholds),
+                    "corrupted": measure_robustness(model.classifier, dataset.test),
+                    "scenes": measure_scenes(model.classifier, dataset.test),
+                }
+            )
         if rows is not None:
             evaluation = evaluation.model_copy(update={"strings": measure_strings(model, dataset.test)})
         (folder / EVALUATION_FILE).write_text(evaluation.model_dump_json(indent=1))

@@ -1,49 +1,72 @@
-"""Accuracy on corrupted digits, through the service's own preparation; in the spirit of MNIST-C (Mu, 2019)."""
+"""Accuracy on corrupted digits, in the spirit of MNIST-C (Mu, 2019), and on digits in scenes that people send."""
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 
-from app.artifact import CorruptionScore, Score
+from app.artifact import CorruptionScore, SceneScore, Score
 from app.classifier import Classifier
 from app.contract import INPUT_SHAPE
 from app.errors import NoInkError
 from app.normalization import normalize
-from model_training.corruption import CORRUPTIONS
+from model_training.corruption import CORRUPTIONS, Picture, Random
 from model_training.data import Digits
 from model_training.evaluation import score
+from model_training.scenes import SCENES, without_sticks
 
 STRENGTHS: Final = (0.2, 0.6, 1.0)
 """From barely visible to hard, still readable for a person."""
 
 MOST_DIGITS: Final = 2_000
 
+MOST_DIGITS_IN_SCENES: Final = 1_000
+"""Fewer: their pictures are larger."""
+
 _SEED: Final = 0xC0FFEE
 
 
 def measure_robustness(classifier: Classifier, digits: Digits) -> tuple[CorruptionScore, ...]:
     """Read the first digits of a set under every corruption at every strength; what shows no ink counts as wrong."""
-    first = Digits(digits.pictures[:MOST_DIGITS], digits.labels[:MOST_DIGITS])
+    first = _first(digits, MOST_DIGITS)
     return tuple(
-        CorruptionScore(kind=kind, strength=strength, score=_measure(classifier, first, kind, strength))
-        for kind in CORRUPTIONS
+        CorruptionScore(
+            kind=kind,
+            strength=strength,
+            score=_measure(
+                classifier, first, lambda digit, random, at=strength, of=corruption: of(digit, at, random)
+            ),
+        )
+        for kind, corruption in CORRUPTIONS.items()
         for strength in STRENGTHS
     )
 
 
-def mean_accuracy(scores: tuple[CorruptionScore, ...]) -> float:
-    """Over all kinds and strengths."""
+def mean_accuracy(scores: tuple[CorruptionScore, ...] | tuple[SceneScore, ...]) -> float:
+    """Over all rows."""
     return float(np.mean([part.score.share for part in scores]))
 
 
-def _measure(classifier: Classifier, digits: Digits, kind: str, strength: float) -> Score:
+def measure_scenes(classifier: Classifier, digits: Digits) -> tuple[SceneScore, ...]:
+    """Read the first digits of a set, but for sticks, in every scene; what shows no ink counts as wrong."""
+    first = without_sticks(_first(digits, MOST_DIGITS_IN_SCENES))
+    return tuple(
+        SceneScore(scene=name, score=_measure(classifier, first, scene)) for name, scene in SCENES.items()
+    )
+
+
+def _first(digits: Digits, count: int) -> Digits:
+    return Digits(digits.pictures[:count], digits.labels[:count])
+
+
+def _measure(classifier: Classifier, digits: Digits, change: Callable[[Picture, Random], Picture]) -> Score:
     # The same seed for every row: a row's figure does not depend on the rows before it.
     random = np.random.default_rng(_SEED)
     prepared = np.zeros((len(digits), *INPUT_SHAPE), np.uint8)
     found = np.zeros(len(digits), bool)
     for index, picture in enumerate(digits.pictures):
         try:
-            prepared[index] = normalize(CORRUPTIONS[kind](picture[..., 0], strength, random)).pixels
+            prepared[index] = normalize(change(picture[..., 0], random)).pixels
         except NoInkError:
             continue
         found[index] = True

@@ -84,6 +84,8 @@ def final_figures(evaluation: Evaluation) -> dict[str, float]:
     figures["test_calibration_error"] = evaluation.expected_calibration_error
     if evaluation.corrupted:
         figures["corrupted_accuracy"] = mean_accuracy(evaluation.corrupted)
+    if evaluation.scenes:
+        figures["scenes_accuracy"] = mean_accuracy(evaluation.scenes)
     return figures | {f"strings_right_{part.spacing}": part.strings.share for part in evaluation.strings}
 
 

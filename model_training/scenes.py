@@ -1,0 +1,237 @@
+"""Digits in what people crop, scan, photograph and draw them in: each scene as its picture would be sent.
+
+Each takes MNIST's picture of a digit, uint8 (28, 28), white on black, and a random generator, and returns uint8
+(height, width). None of them is part of the training: they show what the preparation is worth.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from model_training.data import Digits
+
+Picture = npt.NDArray[np.uint8]
+Random = np.random.Generator
+Scene = Callable[[Picture, Random], Picture]
+
+_INK: Final = 127
+"""Pixels brighter than this are ink."""
+
+
+def without_sticks(digits: Digits) -> Digits:
+    """The digits but for ones as straight as a stick: cropped to their ink, nothing else is left."""
+    boxes = [cv2.boundingRect(np.asarray(picture > _INK, np.uint8)) for picture in digits.pictures[..., 0]]
+    kept = np.array([2 * width > height for _, _, width, height in boxes], bool)
+    return Digits(digits.pictures[kept], digits.labels[kept])
+
+
+def _enlarged(digit: Picture, side: int) -> npt.NDArray[np.float32]:
+    """The ink of a larger digit, from 0 to 1: float32 (side, side)."""
+    large = cv2.resize(digit.astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(large / 255, 0.0, 1.0), np.float32)
+
+
+def _shot(picture: npt.NDArray[np.floating], random: Random) -> Picture:
+    """A picture with the noise of a scanner or a camera."""
+    return np.clip(picture + random.normal(0.0, 3.0, picture.shape), 0, 255).astype(np.uint8)
+
+
+def _tight(digit: Picture) -> Picture:
+    """The digit alone, cropped to its ink."""
+    left, top, width, height = cv2.boundingRect((digit > _INK).astype(np.uint8))
+    return digit[top : top + height, left : left + width]
+
+
+def _size(crop: Picture, longer: int) -> tuple[int, int]:
+    """Width and height of a crop whose longer side is to have so many pixels."""
+    scale = longer / max(crop.shape)
+    return max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale))
+
+
+def _black_and_white(digit: Picture, size: tuple[int, int]) -> Picture:
+    """The digit at another size, black on white without any grey."""
+    large = cv2.resize(digit, (digit.shape[1] * 8, digit.shape[0] * 8), interpolation=cv2.INTER_CUBIC)
+    small = cv2.resize(large, size, interpolation=cv2.INTER_AREA)
+    return np.where(small >= 110, np.uint8(0), np.uint8(255))
+
+
+def _cropped_scan(digit: Picture, _: Random) -> Picture:
+    """Cropped to the ink and scanned in black and white, 20 pixels long."""
+    crop = _tight(digit)
+    return _black_and_white(crop, _size(crop, 20))
+
+
+def _large_scan(digit: Picture, _: Random) -> Picture:
+    """The same in coarse pixels, light on dark, as a viewer enlarges them."""
+    crop = 255 - _cropped_scan(digit, _)
+    return np.asarray(cv2.resize(crop, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _enlarged_crop(digit: Picture, _: Random) -> Picture:
+    """Cropped to the ink of a picture that was enlarged, light on dark with soft edges."""
+    return _tight(np.asarray(cv2.resize(digit, None, fx=8, fy=8, interpolation=cv2.INTER_LINEAR), np.uint8))
+
+
+def _few_pixels(digit: Picture, random: Random) -> Picture:
+    """Cropped to the ink, 12 pixels long, and enlarged until it is soft, on paper with some grain."""
+    crop = _tight(digit)
+    small = cv2.resize(crop, _size(crop, 12), interpolation=cv2.INTER_AREA)
+    return _shot(215 - 0.6 * cv2.resize(small, None, fx=16, fy=16, interpolation=cv2.INTER_LINEAR), random)
+
+
+def _crop_in_sidelight(digit: Picture, random: Random) -> Picture:
+    """Cropped to the ink of a photograph, whose one side is darker."""
+    ink = _tight(np.asarray(255 * _enlarged(digit, 224), np.uint8)) / 255
+    light = np.linspace(random.uniform(200, 240), random.uniform(130, 170), ink.shape[1])
+    return _shot(light * (1 - 0.7 * ink), random)
+
+
+def _on_paper(digit: Picture, width: int = 112, down: int = 0, right: int = 0) -> npt.NDArray[np.float64]:
+    """Dark on white paper, in the middle or moved from there: float64 (112, width)."""
+    sheet = np.full((112, width), 245.0)
+    left = (width - 96) // 2 + right
+    sheet[8 + down : 104 + down, left : left + 96] -= 215 * _enlarged(digit, 96)
+    return sheet
+
+
+def _in_a_box(digit: Picture, random: Random) -> Picture:
+    """In the box of a form."""
+    sheet = _on_paper(digit)
+    inset, pen, grey = random.integers(3, 8), random.integers(1, 3), random.uniform(20, 160)
+    cv2.rectangle(sheet, (int(inset), int(inset)), (111 - int(inset), 111 - int(inset)), float(grey), int(pen))
+    return _shot(sheet, random)
+
+
+def _in_a_cell(digit: Picture, random: Random) -> Picture:
+    """In a cell of a comb, or in half of one, near its lines or on them, which are finer than most pens.
+
+    Neither a line below alone, hardly longer than the digit, nor one with a single low side is among them: it may be
+    the base of a two by a broad nib.
+    """
+    down, right = random.integers(-8, 9, 2)
+    sheet = _on_paper(digit, down=down, right=right)
+    start, end = ((0, 4), (0, 3), (1, 4))[random.integers(3)]
+    first, last = int(random.integers(4, 14)), int(random.integers(98, 108))
+    high = int(random.integers(4, 80 if end - start == 4 else 14))
+    corners = [(first, high), (first, last), (last, last), (last, high)][start:end]
+    grey, pen = random.uniform(20, 150), int(random.integers(1, 3))
+    cv2.polylines(sheet, [np.array(corners, np.int32)], isClosed=False, color=grey, thickness=pen)
+    return _shot(sheet, random)
+
+
+def _on_a_line(digit: Picture, random: Random) -> Picture:
+    """On a line from edge to edge, or just above it."""
+    sheet = _on_paper(digit, width=180, down=int(random.integers(-8, 9)))
+    row, grey, pen = int(random.integers(98, 108)), random.uniform(20, 150), int(random.integers(1, 4))
+    cv2.line(sheet, (0, row), (179, row), grey, pen)
+    return _shot(sheet, random)
+
+
+def _on_dark_squares(digit: Picture, random: Random) -> Picture:
+    """On squares that are as dark as the ink, in lines thinner than the pen's."""
+    sheet = _on_paper(digit)
+    step = int(random.integers(24, 34))
+    sheet[step // 2 :: step] = sheet[:, step // 2 :: step] = random.uniform(20, 90)
+    return _shot(sheet, random)
+
+
+def _between_lines(digit: Picture, random: Random) -> Picture:
+    """In a crop that has left up to three lines of a form along its edges."""
+    sheet = np.full((110, 110), 240.0)
+    sheet[7:-7, 7:-7] -= 205 * _enlarged(digit, 96)
+    for turns in random.permutation(4)[: random.integers(1, 4)]:
+        sheet = np.asarray(np.rot90(sheet, turns)).copy()
+        start, pen = random.integers(0, 5), random.integers(1, 4)
+        sheet[start : start + pen] = random.uniform(20, 160)
+        sheet = np.asarray(np.rot90(sheet, -turns)).copy()
+    return _shot(sheet, random)
+
+
+def _on_squared_paper(digit: Picture, random: Random) -> Picture:
+    """On squared paper, by pens as wide as its lines are or wider."""
+    step = int(random.integers(14, 30))
+    paper = np.full((160, 160), 238.0)
+    paper[::step], paper[:, ::step], paper[1::step] = 190, 190, 205
+    ink = _enlarged(digit, 160)
+    return _shot(paper * (1 - ink) + random.uniform(30, 90) * ink, random)
+
+
+def _on_a_table(digit: Picture, random: Random) -> Picture:
+    """On a sheet that lies askew on a dark table."""
+    turn = cv2.getRotationMatrix2D((120, 120), random.uniform(-8, 8), 1)
+    sheet = np.zeros((240, 240), np.float32)
+    top, bottom, left, right = random.integers(5, 40, 4)
+    sheet[top:-bottom, left:-right] = 1.0
+    share = cv2.warpAffine(sheet, turn, (240, 240))
+    page = 225 - 160 * np.pad(_enlarged(digit, 150), 45)
+    return _shot((70 + random.normal(0, 10, share.shape)) * (1 - share) + page * share, random)
+
+
+def _half_in_a_shadow(digit: Picture, random: Random) -> Picture:
+    """On paper with the edge of a shadow somewhere on it."""
+    return _in_shadow(digit, random, np.inf)
+
+
+def _under_a_strip_of_shadow(digit: Picture, random: Random) -> Picture:
+    """On paper across which lies the shadow of a pen or of a window's frame."""
+    return _in_shadow(digit, random, random.uniform(0.05, 0.4))
+
+
+def _in_shadow(digit: Picture, random: Random, width: float) -> Picture:
+    """On paper in a shadow.
+
+    Args:
+        digit: as of any scene.
+        random: decides the rest.
+        width: of the shadow, as a share of the picture; infinite where it goes on beyond.
+    """
+    ink = np.pad(_enlarged(digit, 224), int(random.integers(0, 120)))
+    paper, pen = random.uniform(170, 225), random.uniform(0.2, 0.5)
+    rows, columns = np.indices(ink.shape) / len(ink) - 0.5
+    angle = random.uniform(0, 2 * np.pi)
+    across = rows * np.sin(angle) + columns * np.cos(angle) - random.uniform(-0.4, 0.4)
+    softness = random.uniform(0.005, 0.08)
+    shade = 1 / (1 + np.exp(-across / softness)) - 1 / (1 + np.exp((width - across) / softness))
+    return _shot(paper * (1 - (1 - pen) * ink) * (1 - random.uniform(0.3, 0.6) * shade), random)
+
+
+def _in_faint_pencil(digit: Picture, random: Random) -> Picture:
+    """Small, in pencil, on a sheet that is darker on one side."""
+    sheet = np.linspace(random.uniform(205, 235), random.uniform(160, 190), 240)[None, :] * np.ones((240, 1))
+    top, left = random.integers(20, 130, 2)
+    sheet[top : top + 90, left : left + 90] -= random.uniform(30, 60) * _enlarged(digit, 90)
+    return _shot(sheet, random)
+
+
+def _in_chalk(digit: Picture, random: Random) -> Picture:
+    """Light on a board that is not wiped clean."""
+    board = 55 + cv2.GaussianBlur(random.normal(0, 60, (200, 200)), (0, 0), 9)
+    grain = random.uniform(0.7, 1.0, board.shape)
+    return _shot(board + random.uniform(110, 170) * np.pad(_enlarged(digit, 140), 30) * grain, random)
+
+
+SCENES: Final[Mapping[str, Scene]] = MappingProxyType(
+    {
+        "cropped to the ink, black and white": _cropped_scan,
+        "the same in coarse pixels": _large_scan,
+        "cropped to the ink, enlarged": _enlarged_crop,
+        "cropped to the ink, a few pixels enlarged": _few_pixels,
+        "cropped to the ink, in sidelight": _crop_in_sidelight,
+        "in the box of a form": _in_a_box,
+        "in a cell of a comb": _in_a_cell,
+        "on a line": _on_a_line,
+        "between lines of a form": _between_lines,
+        "on squared paper": _on_squared_paper,
+        "on dark squares": _on_dark_squares,
+        "on a sheet on a table": _on_a_table,
+        "half in a shadow": _half_in_a_shadow,
+        "under a strip of shadow": _under_a_strip_of_shadow,
+        "in faint pencil": _in_faint_pencil,
+        "in chalk on a board": _in_chalk,
+    }
+)
+"""Every scene by name."""

