@@ -8,7 +8,9 @@ import numpy.typing as npt
 
 from app.bands import banded_ground
 from app.ground import (
+    CLEAN_PERCENTILE,
     FLAT_GROUND,
+    FRAME_PERCENTILE,
     Grey,
     local_ground,
     mean_depth,
@@ -18,6 +20,7 @@ from app.ground import (
     robust_deviation,
     smooth_ground,
 )
+from app.straight_shadows import LEAST_STEP, shaded_ground
 
 Response = npt.NDArray[np.float32]
 """float32 (height, width), how far each pixel stands out from its ground, in grey levels; never negative."""
@@ -38,18 +41,23 @@ DARKEST_GROUND: Final = 40.0
 def ink_response(grey: Grey) -> tuple[Response, bool]:
     """How far each pixel stands out from the ground on the ink's side, and whether that side is the dark one.
 
-    The simplest ground that fits is taken: bands, a smooth surface around the digit, one between its strokes, one
-    grey, and else whatever follows shadows.
+    The simplest ground that fits is taken: bands, shadows with straight edges, a smooth surface around the digit, one
+    between its strokes, one grey, and else whatever follows shadows.
     """
     picture = grey.astype(np.float32)
     bands = banded_ground(grey)
     if bands is not None:
         return _on_bands(picture, bands)
-    smooth, rest = smooth_ground(grey)
+    smooth = smooth_ground(grey)
+    if percentile(smooth.rest, CLEAN_PERCENTILE) > LEAST_STEP:
+        shaded = shaded_ground(grey)
+        if shaded is not None:
+            return _on_even_ground(picture, shaded, 0.0, dark=True)
+    rest = percentile(smooth.rest, FRAME_PERCENTILE)
     if rest <= FLAT_GROUND:
-        residual = picture - smooth
+        residual = picture - smooth.picture
         # Ink is the minority: the residuals' third moment points to its side.
-        return _on_even_ground(picture, smooth, rest, dark=float(np.vdot(residual * residual, residual)) < 0.0)
+        return _on_even_ground(picture, smooth.picture, rest, dark=float(np.vdot(residual * residual, residual)) < 0.0)
     # In tight crops strokes reach the frame.
     tight = parted_ground(grey) or plain_ground(grey)
     if tight is not None:

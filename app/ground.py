@@ -28,6 +28,9 @@ FRAME_PERCENTILE: Final = 70.0
 MOST_SAMPLES: Final = 512
 """So many samples and up to twice as many tell as much of a surface as all pixels."""
 
+CLEAN_PERCENTILE: Final = 97.0
+"""The same where neither ink nor shadows reach the frame."""
+
 FLAT_GROUND: Final = 8.0
 """Grey levels by which it may leave that surface; beyond, there are shadows with edges."""
 
@@ -98,11 +101,10 @@ class Surface:
     """How far each sample is from it, in grey levels."""
 
 
-def smooth_ground(grey: Grey) -> tuple[Level, float]:
-    """A quadratic surface through the picture's frame, which is mostly ground, and how far the frame leaves it."""
+def smooth_ground(grey: Grey) -> Surface:
+    """A quadratic surface through the picture's frame, which is mostly ground."""
     rows, columns, basis = _frame_samples(grey.shape)
-    surface = fit_surface(basis, grey[rows, columns].astype(np.float64), grey.shape)
-    return surface.picture, percentile(surface.rest, FRAME_PERCENTILE)
+    return fit_surface(basis, grey[rows, columns].astype(np.float64), grey.shape)
 
 
 def fit_surface(basis: Coordinates, values: Coordinates, shape: tuple[int, int]) -> Surface:

@@ -385,9 +385,9 @@ def _scenes(evaluation: Evaluation) -> list[str]:
     return [
         "## Digits in pictures such as people send",
         "",
-        f"{evaluation.scenes[0].score.count:,} test digits, each put where people write and crop theirs, by code, and then "
-        f"prepared as the service prepares any picture. Mean: {mean_accuracy(evaluation.scenes):.2%}. None of it was part "
-        "of the training.",
+        f"{evaluation.scenes[0].score.count:,} test digits, each put by code where people write and crop theirs, and "
+        f"then prepared as the service prepares any picture. Mean: {mean_accuracy(evaluation.scenes):.2%}. None of it "
+        "was part of the training.",
         "",
         "| test digits | read right | 95% interval | right |",
         "|---|---|---|---|",

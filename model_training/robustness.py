@@ -1,6 +1,7 @@
 """Accuracy on corrupted digits, in the spirit of MNIST-C (Mu, 2019), and on digits in scenes that people send."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -33,13 +34,15 @@ def measure_robustness(classifier: Classifier, digits: Digits) -> tuple[Corrupti
         CorruptionScore(
             kind=kind,
             strength=strength,
-            score=_measure(
-                classifier, first, lambda digit, random, at=strength, of=corruption: of(digit, at, random)
-            ),
+            score=_measure(classifier, first, partial(_corrupted, kind, strength)),
         )
-        for kind, corruption in CORRUPTIONS.items()
+        for kind in CORRUPTIONS
         for strength in STRENGTHS
     )
+
+
+def _corrupted(kind: str, strength: float, digit: Picture, random: Random) -> Picture:
+    return CORRUPTIONS[kind](digit, strength, random)
 
 
 def mean_accuracy(scores: tuple[CorruptionScore, ...] | tuple[SceneScore, ...]) -> float:
@@ -50,9 +53,7 @@ def mean_accuracy(scores: tuple[CorruptionScore, ...] | tuple[SceneScore, ...]) 
 def measure_scenes(classifier: Classifier, digits: Digits) -> tuple[SceneScore, ...]:
     """Read the first digits of a set, but for sticks, in every scene; what shows no ink counts as wrong."""
     first = without_sticks(_first(digits, MOST_DIGITS_IN_SCENES))
-    return tuple(
-        SceneScore(scene=name, score=_measure(classifier, first, scene)) for name, scene in SCENES.items()
-    )
+    return tuple(SceneScore(scene=name, score=_measure(classifier, first, scene)) for name, scene in SCENES.items())
 
 
 def _first(digits: Digits, count: int) -> Digits:

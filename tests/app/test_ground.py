@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from app.contrast import ink_response
-from app.ground import fit_surface, parted_ground, percentile, plain_ground, quadratic_basis, smooth_ground
+from app.ground import (
+    FRAME_PERCENTILE,
+    fit_surface,
+    parted_ground,
+    percentile,
+    plain_ground,
+    quadratic_basis,
+    smooth_ground,
+)
 from app.normalization import normalize
 from tests.pictures import seven
 
@@ -205,9 +213,11 @@ class TestFlatSurface:
         """A frame of one grey is its own surface, which nothing leaves, whatever lies inside."""
         picture = np.full((50, 40), level, np.uint8)
         picture[20:30, 15:20] = 255 - level
-        surface, rest = smooth_ground(picture)
-        assert rest == 0.0
-        assert np.array_equal(np.broadcast_to(surface, picture.shape), np.full(picture.shape, level, np.float32))
+        surface = smooth_ground(picture)
+        assert not surface.rest.any()
+        assert np.array_equal(
+            np.broadcast_to(surface.picture, picture.shape), np.full(picture.shape, level, np.float32)
+        )
 
     @pytest.mark.parametrize("level", [0, 200])
     def test_is_what_the_fit_tends_to(self, level: int) -> None:
@@ -217,11 +227,11 @@ class TestFlatSurface:
         nearly = flat.copy()
         # The first sample of the frame.
         nearly[0, 0] += 1
-        assert smooth_ground(flat)[0].shape == (1, 1)
-        surface, rest = smooth_ground(nearly)
-        assert surface.shape == nearly.shape
-        assert np.abs(surface - level).max() < 0.1
-        assert rest < 0.1
+        assert smooth_ground(flat).picture.shape == (1, 1)
+        surface = smooth_ground(nearly)
+        assert surface.picture.shape == nearly.shape
+        assert np.abs(surface.picture - level).max() < 0.1
+        assert percentile(surface.rest, FRAME_PERCENTILE) < 0.1
         (response, dark), (expected, expected_dark) = ink_response(flat), ink_response(nearly)
         assert dark == expected_dark
         assert response.shape == expected.shape

@@ -1,0 +1,213 @@
+"""The ground of paper on which shadows with straight edges lie: of a ruler, a pen, a sheet or a window's frame.
+
+Along the right direction such a picture has the same ground from edge to edge, whatever it is across: what two opposite
+places of the picture's frame have in common is the ground of all that lies between them.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from app.ground import SMALL_SIDE, Grey, Level, Sample, percentile, shrunk
+
+Profile = npt.NDArray[np.float32]
+"""float32 (n,), the grey levels of lines across a picture."""
+
+COARSE_SIDE: Final = 80
+"""Pixels of the longer side of what the direction is looked for in."""
+
+COARSE_STEP: Final = 2.0
+"""Degrees between the directions that are tried there."""
+
+FINE_STEPS: Final = (0.4, 0.08)
+"""The same in the whole picture, around the best of them each time."""
+
+LEAST_ANGLE: Final = 0.05
+"""Degrees; at none, all of two sides of the picture would lie at the ends of a single line."""
+
+LEAST_SIDE: Final = 24
+"""Pixels; in lower or narrower pictures there is no telling shadows from strokes."""
+
+LINE_SHARE: Final = 0.03
+"""What is dark and narrower than this share of the way across a picture is a line rather than a shadow."""
+
+MOST_APART: Final = 30.0
+"""Grey levels; ends of a line that differ by more count as much as these: ink reaches one of them."""
+
+ALIKE: Final = 10.0
+"""Grey levels by which two ends of a line differ at most; where they do by more, the lighter one is ground."""
+
+MOST_INK: Final = 0.1
+"""Share of the lines of which that is so."""
+
+LEAST_STEP: Final = 16.0
+"""Grey levels between the lightest line and the darkest one; with less there is no shadow."""
+
+LEAST_GROUND: Final = 0.5
+"""Share of a picture that is ground."""
+
+MOST_LIGHT: Final = 0.04
+"""Share of it that is lighter; ink is darker, in the light and in the shadow."""
+
+EDGE_SHARE: Final = 0.006
+"""A shadow's edge leaves a straight line by at most this share of the picture's longer side."""
+
+LEAST_INK: Final = 0.1
+"""Of the light that there is, ink takes at least this share."""
+
+SHADOW_SHARE: Final = 0.8
+"""A shadow takes at most this share of what ink takes of the light."""
+
+AS_DARK: Final = 1.25
+"""The same of any shadow, also of one in which there is ink, or which is wide."""
+
+CROSSED: Final = 0.05
+"""Share of a shadow in which there is ink, at least."""
+
+WIDE: Final = 0.2
+"""A wide shadow is wider than strokes: at least this share of the picture's longer side."""
+
+
+def shaded_ground(grey: Grey) -> Level | None:
+    """The ground under dark ink and shadows with straight edges, float32 (height, width); None if it is another.
+
+    Args:
+        grey: uint8 (height, width).
+    """
+    if min(grey.shape) < LEAST_SIDE:
+        return None
+    angle, mirrored = _angle_across(grey)
+    picture = _turned(grey, mirrored)
+    profile = _profile(_softened(picture), angle)
+    if profile is None or np.ptp(profile) < LEAST_STEP:
+        return None
+    ground = _spread(profile, angle, picture.shape)
+    depth = ground - picture
+    if np.mean(depth < -ALIKE) > MOST_LIGHT or np.mean(np.abs(depth) <= ALIKE) < LEAST_GROUND:
+        return None
+    if not _is_shadow(profile, np.asarray(depth / np.maximum(ground, 1.0), np.float32), ground, angle):
+        return None
+    # Where a shadow's edge is not quite straight, light would be taken for ink.
+    edge = np.ones((2 * round(EDGE_SHARE * max(grey.shape)) + 1,) * 2, np.uint8)
+    return np.asarray(_turned(np.asarray(cv2.erode(ground, edge)), mirrored), np.float32)
+
+
+def _angle_across(grey: Grey) -> tuple[float, bool]:
+    """The angle at which lines are crossed that are the same at both ends, and whether it is one of the mirrored."""
+    coarse = _softened(shrunk(grey, COARSE_SIDE))
+    tried = np.arange(COARSE_STEP / 2, 90.0, COARSE_STEP)
+    _, angle, mirrored = min((*_best(_turned(coarse, mirrored), tried), mirrored) for mirrored in (False, True))
+    soft = _softened(_turned(grey, mirrored))
+    for step in FINE_STEPS:
+        _, angle = _best(soft, np.clip(angle + step * np.arange(-5, 6), LEAST_ANGLE, 90.0 - LEAST_ANGLE))
+    return angle, mirrored
+
+
+def _profile(picture: Grey, angle: float) -> Profile | None:
+    """The ground's grey levels across the lines; None where ink reaches too much of the frame."""
+    ways = _ways(picture, angle)
+    if np.mean(_apart(ways) > ALIKE) > MOST_INK:
+        return None
+    places = np.linspace(0.0, ways[0].places[-1], picture.shape[0] + picture.shape[1])
+    one, other = (np.interp(places, way.places, way.levels) for way in ways)
+    apart = np.abs(one - other) > ALIKE
+    ends = np.where(apart, np.maximum(one, other), (one + other) / 2).astype(np.float32)
+    line = np.ones((1, max(1, round(LINE_SHARE * len(ends)))), np.uint8)
+    closed = cv2.morphologyEx(ends[None, :], cv2.MORPH_CLOSE, line)[0]
+    return np.asarray(np.where(closed > ends + ALIKE, closed, ends), np.float32)
+
+
+def _softened(picture: Grey) -> Grey:
+    return np.asarray(cv2.blur(picture, (3, 3)), np.uint8)
+
+
+def _turned(picture: npt.NDArray[Sample], mirrored: bool) -> npt.NDArray[Sample]:
+    """Left and right exchanged, so that angles from 0 to 90 degrees are all there are."""
+    return picture[:, ::-1] if mirrored else picture
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One of the two ways along a picture's frame from its top left corner to its bottom right one."""
+
+    places: npt.NDArray[np.float64]
+    """Of its pixels across the lines, in pixels, rising from 0."""
+    levels: npt.NDArray[np.float64]
+    """Their grey levels."""
+
+
+def _ways(picture: Grey, angle: float) -> tuple[_Way, _Way]:
+    """Both ways along the frame: each line across the picture leads from one to the other."""
+    height, width = picture.shape
+    right, down = _places(width, height, angle)
+    above = np.concatenate([right, right[-1] + down[1:]]), np.concatenate([picture[0], picture[1:, -1]])
+    below = np.concatenate([down, down[-1] + right[1:]]), np.concatenate([picture[:, 0], picture[-1, 1:]])
+    return _Way(above[0], above[1].astype(np.float64)), _Way(below[0], below[1].astype(np.float64))
+
+
+def _places(width: int, height: int, angle: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """How far each column and each row lies across the lines, in pixels; a pixel's place is the sum of both."""
+    return np.arange(width) * np.cos(np.radians(angle)), np.arange(height) * np.sin(np.radians(angle))
+
+
+def _best(picture: Grey, angles: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """By how much the ends of lines differ at that of the angles where they are most alike, and the angle."""
+    apart = [float(np.minimum(_apart(_ways(picture, angle)), MOST_APART).mean()) for angle in angles]
+    best = int(np.argmin(apart))
+    return apart[best], float(angles[best])
+
+
+def _apart(ways: tuple[_Way, _Way]) -> npt.NDArray[np.float64]:
+    """How much each pixel of the frame differs from the other end of its line, in grey levels."""
+    one, other = ways
+    there = one.levels - np.interp(one.places, other.places, other.levels)
+    back = other.levels - np.interp(other.places, one.places, one.levels)
+    return np.asarray(np.abs(np.concatenate([there, back])), np.float64)
+
+
+def _spread(profile: Profile, angle: float, shape: tuple[int, ...]) -> Level:
+    """A picture in which all of a line is what its ends are."""
+    height, width = shape
+    right, down = _places(width, height, angle)
+    columns = ((right[None, :] + down[:, None]) * ((len(profile) - 1) / (right[-1] + down[-1]))).astype(np.float32)
+    rows = np.zeros_like(columns)
+    ground = cv2.remap(profile[None, :], columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(ground, np.float32)
+
+
+def _is_shadow(profile: Profile, share: Level, ground: Level, angle: float) -> bool:
+    """Whether what is dark from edge to edge is rather a shadow than a stroke or a line.
+
+    It is far lighter than ink; or about as dark, and there is ink in it, or it is wide.
+
+    Args:
+        profile: the ground's grey levels.
+        share: of the light that there is, how much each pixel lacks, float32 (height, width).
+        ground: the profile over the picture, float32 (height, width).
+        angle: of the profile.
+    """
+    ink = share[share > LEAST_INK]
+    if not ink.size:
+        return False
+    lightest, darkest = float(profile.max()), float(profile.min())
+    darkness = (1.0 - darkest / lightest) / percentile(ink, 60.0)
+    if darkness > AS_DARK:
+        return False
+    # In a small picture edges make strokes as faint as shadows.
+    if darkness <= SHADOW_SHARE and max(share.shape) > SMALL_SIDE:
+        return True
+    middle = (lightest + darkest) / 2
+    # Along its edges, what looks like ink may be where it is not quite straight.
+    margin = 2 * round(LINE_SHARE / 2 * max(share.shape)) + 1
+    inside = cv2.erode((ground < middle).astype(np.uint8), np.ones((margin, margin), np.uint8)) > 0
+    if inside.any() and np.mean(share[inside] > 2 * LEAST_INK) >= CROSSED:
+        return True
+    height, width = share.shape
+    right, down = _places(width, height, angle)
+    pixels = (right[-1] + down[-1]) / len(profile)
+    dark = np.concatenate([[False], profile < middle, [False]])
+    edges = np.flatnonzero(dark[1:] != dark[:-1])
+    return bool((edges[1::2] - edges[::2]).max() * pixels >= WIDE * max(share.shape))
