@@ -41,6 +41,9 @@ def test_figures_are_those_of_the_record(committed: Model) -> None:
     assert len(re.findall(r'<td class="wrong-[1-4]">\d', figures)) == wrong
     assert f"It went {len(evaluation.history['val_accuracy'])} times" in figures
     assert ("When the picture is bad" in figures) == bool(evaluation.corrupted)
+    assert ("In pictures such as people send" in figures) == bool(evaluation.scenes)
+    for part in evaluation.scenes:
+        assert f'<th scope="row">{part.scene}</th>' in figures
 
 
 def test_plots_are_shown_where_there_are_any(committed: Model) -> None:

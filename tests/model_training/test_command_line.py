@@ -17,6 +17,7 @@ from model_training.data import Dataset
 from model_training.preparations import OURS, USUAL
 from model_training.publishing import GateError
 from model_training.recipe import RECIPES, Recipe, RowRecipe
+from model_training.scenes import SCENES
 from model_training.tracking import TrackingError
 
 
@@ -28,6 +29,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, quick_recipe: Recipe, few_digits: Dat
     monkeypatch.setattr(doubt, "OTHERS", 10)
     monkeypatch.setattr(robustness, "MOST_DIGITS", 2)
     monkeypatch.setattr(robustness, "STRENGTHS", (0.5,))
+    monkeypatch.setattr(robustness, "MOST_DIGITS_IN_SCENES", 4)
     monkeypatch.setattr(string_scores, "STRINGS", 3)
 
 
@@ -174,6 +176,7 @@ def test_evaluate_measures_doubt_and_corruption(tmp_path: Path, published_networ
     assert status == 0
     assert " of 10" in next(line for line in output.splitlines() if line.startswith("made in code, called no digit"))
     assert "corrupted test digits, mean: " in output
+    assert "test digits in scenes, mean: " in output
     for kind in CORRUPTIONS:
         [line] = [line for line in output.splitlines() if line.startswith(f"{kind} 0.5 ")]
         assert line.endswith(" of 2")
@@ -281,7 +284,7 @@ def test_evaluate_records_the_reference_for_drift(tmp_path: Path, published_netw
 
 @pytest.mark.usefixtures("quick")
 def test_evaluate_records_what_the_preparation_changes(tmp_path: Path, published_networks: Path) -> None:
-    """Scores of corrupted digits and of strings replace earlier ones, and only those."""
+    """Scores of corrupted digits, of scenes and of strings replace earlier ones, and only those."""
     home = tmp_path / "default"
     shutil.copytree(published_networks / "default", home)
     before = read_artifact(home)
@@ -293,6 +296,7 @@ def test_evaluate_records_what_the_preparation_changes(tmp_path: Path, published
     after = read_artifact(home).evaluation
     assert after is not None
     assert {part.kind for part in after.corrupted} == set(CORRUPTIONS)
+    assert [part.scene for part in after.scenes] == list(SCENES)
     assert after.strings == ()
 
 

@@ -229,7 +229,7 @@ def test_single_network_has_no_peers_on_its_card(
     evaluation = read_artifact(folder).evaluation
     assert evaluation is not None
     assert (len(evaluation.peers), evaluation.temperature) == (1, None)
-    assert (evaluation.refused_others, evaluation.corrupted) == (None, ())
+    assert (evaluation.refused_others, evaluation.corrupted, evaluation.scenes) == (None, (), ())
 
 
 def test_calibrated_network_answers_at_its_temperature(
@@ -261,6 +261,7 @@ def test_robust_recipe_is_measured_on_more(
     monkeypatch.setattr(doubt, "OTHERS", 20)
     monkeypatch.setattr(robustness, "MOST_DIGITS", 4)
     monkeypatch.setattr(robustness, "STRENGTHS", (0.25, 0.75))
+    monkeypatch.setattr(robustness, "MOST_DIGITS_IN_SCENES", 4)
     robust = dataclasses.replace(quick_recipe, robust=True)
     folder = publish_trained(robust, few_digits, trained, tmp_path)
     evaluation = read_artifact(folder).evaluation
@@ -274,5 +275,8 @@ def test_robust_recipe_is_measured_on_more(
     for weak, strong in zip(evaluation.corrupted[::2], evaluation.corrupted[1::2], strict=True):
         assert f"| {weak.kind} | {weak.score.share:.1%} | {strong.score.share:.1%} |" in card
     assert f"Mean: {robustness.mean_accuracy(evaluation.corrupted):.2%}" in card
+    assert f"Mean: {robustness.mean_accuracy(evaluation.scenes):.2%}" in card
+    for part in evaluation.scenes:
+        assert f"| {part.scene} | {part.score.share:.2%} |" in card
     assert f"Of 20 such pictures made in code that show no digit {evaluation.refused_others.share:.1%}" in card
     assert (folder / DOUBT_FILE).read_bytes().startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""Corrupted digits are counted row by row."""
+"""Corrupted digits and those in scenes are counted row by row."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,8 @@ from model_training import robustness
 from model_training.corruption import CORRUPTIONS, Picture, Random
 from model_training.data import Dataset, Digits
 from model_training.evaluation import score
-from model_training.robustness import STRENGTHS, mean_accuracy, measure_robustness
+from model_training.robustness import STRENGTHS, mean_accuracy, measure_robustness, measure_scenes
+from model_training.scenes import SCENES, without_sticks
 
 
 def unchanged(picture: Picture, _strength: float, _random: Random) -> Picture:
@@ -79,6 +80,27 @@ def test_rows_do_not_depend_on_one_another(
     assert not np.array_equal(
         seen[0] - few_digits.test.pictures[0, ..., 0], seen[1] - few_digits.test.pictures[1, ..., 0]
     )
+
+
+def test_every_scene(few_digits: Dataset, measured_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One row each, of the first digits of the set but for sticks."""
+    monkeypatch.setattr(robustness, "MOST_DIGITS_IN_SCENES", 4)
+    rows = measure_scenes(measured_model.classifier, few_digits.test)
+    assert [row.scene for row in rows] == list(SCENES)
+    first = Digits(few_digits.test.pictures[:4], few_digits.test.labels[:4])
+    assert {row.score.count for row in rows} == {len(without_sticks(first))}
+
+
+def test_right_answers_in_scenes_are_counted(
+    answered: Digits, measured_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read as its label says counts."""
+    monkeypatch.setattr(robustness, "SCENES", {"as it is": lambda digit, _: digit})
+    kept = without_sticks(answered)
+    answers = measured_model.classifier.classify(kept.pictures).argmax(axis=1)
+    [row] = measure_scenes(measured_model.classifier, answered)
+    assert row.score == score(int((answers == kept.labels).sum()), len(kept))
+    assert 0 < row.score.correct < row.score.count
 
 
 def test_mean_accuracy_counts_every_row_alike() -> None:

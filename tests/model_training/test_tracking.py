@@ -90,16 +90,17 @@ def test_rows_are_trained_by_themselves(
 
 
 def test_figures_of_an_evaluation(published: Artifact) -> None:
-    """Shares that were measured are told, and the mean of the corruptions."""
+    """Shares that were measured are told, and the means of the corruptions and the scenes."""
     evaluation = published.evaluation
     assert evaluation is not None
     assert final_figures(evaluation)["test_accuracy"] == evaluation.test.share
     assert "corrupted_accuracy" not in final_figures(evaluation)
     half = Score(correct=1, count=2, share=0.5, low=0.1, high=0.9)
     rows = [{"kind": "fog", "strength": 0.5, "score": half}, {"kind": "fog", "strength": 1.0, "score": half}]
-    measured = type(evaluation).model_validate(evaluation.model_dump() | {"corrupted": rows, "refused_others": half})
-    figures = final_figures(measured)
-    assert (figures["corrupted_accuracy"], figures["others_refused"]) == (0.5, 0.5)
+    scenes = [{"scene": "on a line", "score": half}]
+    update = {"corrupted": rows, "scenes": scenes, "refused_others": half}
+    figures = final_figures(type(evaluation).model_validate(evaluation.model_dump() | update))
+    assert [figures[name] for name in ("corrupted_accuracy", "scenes_accuracy", "others_refused")] == [0.5, 0.5, 0.5]
 
 
 class TestMlflow:
