@@ -9,7 +9,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from app.ground import SMALL_SIDE, Grey, robust_deviation, shrunk
+from app.ground import SMALL_SIDE, Grey, is_cut_by_strokes, robust_deviation, shrunk
 
 FINE_SIDE: Final = 2 * SMALL_SIDE
 """Pixels of the longer side of what shows whether anything is lost in a small picture."""
@@ -25,6 +25,9 @@ ROUNDING: Final = 0.5
 
 MOST_GRAIN: Final = 0.1
 """What hides in grain and rounding is at most this share of the picture's contrast; else it may be writing."""
+
+FEWEST: Final = 8
+"""Pixels of the longer side of a small picture; with fewer, strokes are single pixels, and are better left large."""
 
 SAMPLED_LINES: Final = 16
 """So many rows and columns, or up to twice as many, show that a picture does not consist of squares."""
@@ -44,11 +47,15 @@ def without_squares(grey: Grey) -> Grey:
     if side == 1 or max(grey.shape) > side * SMALL_SIDE:
         return grey
     small = grey[::side, ::side]
+    if max(small.shape) < FEWEST:
+        return grey
     return small if np.array_equal(small.repeat(side, axis=0).repeat(side, axis=1), grey) else grey
 
 
 def without_blur(grey: Grey) -> Grey:
-    """A picture that shows no more than one of SMALL_SIDE pixels would, in so many; any other as it is.
+    """A crop that shows no more than one of SMALL_SIDE pixels would, in so many; any other picture as it is.
+
+    Without strokes that reach its edges it may be a photograph out of focus, with shadows, or of a sheet.
 
     Args:
         grey: uint8 (height, width).
@@ -64,7 +71,10 @@ def without_blur(grey: Grey) -> Grey:
     if grain > MOST_GRAIN * float(np.ptp(fine)):
         return grey
     contrast = cv2.subtract(cv2.dilate(fine, _AROUND), cv2.erode(fine, _AROUND))
-    return shrunk(grey, SMALL_SIDE) if bool((lost <= grain + np.float32(LOST_SHARE) * contrast).all()) else grey
+    if (lost > grain + np.float32(LOST_SHARE) * contrast).any():
+        return grey
+    small = shrunk(grey, SMALL_SIDE)
+    return small if is_cut_by_strokes(small) else grey
 
 
 def _square_side(grey: Grey) -> int:

@@ -188,10 +188,7 @@ def parted_ground(grey: Grey) -> tuple[Level, bool] | None:
     is_small = longer <= SMALL_SIDE
     # Neither a small picture nor one in black and white has shadows.
     may_be_shadow = not is_small and np.mean((small <= SATURATED) | (small >= 255 - SATURATED)) < SCANNED
-    _, light = cv2.threshold(small, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    parts = [_Part.of(np.asarray(part, np.uint8)) for part in (cv2.bitwise_not(light), light)]
-    dark = parts[0].bulk <= parts[1].bulk
-    ink, ground = parts if dark else reversed(parts)
+    ink, ground, dark = _parts(small)
     if may_be_shadow and ink.deepest > BOLD_DEPTH * longer:
         return None
     # What lies along the edges alone, or along a whole one beside other ink, is padding or a shadow.
@@ -221,6 +218,24 @@ def parted_ground(grey: Grey) -> tuple[Level, bool] | None:
         return None
     is_whole = small is grey or surface.picture.size == 1
     return surface.picture if is_whole else np.asarray(cv2.resize(surface.picture, grey.shape[::-1]), np.float32), dark
+
+
+def is_cut_by_strokes(grey: Grey) -> bool:
+    """Whether strokes reach a picture's edges and are all its ink, none of it as deep as a shadow or a sheet."""
+    surface = smooth_ground(grey)
+    if percentile(surface.rest, CLEAN_PERCENTILE) <= 2 * FLAT_GROUND:
+        return False
+    ink, _, _ = _parts(grey)
+    return ink.deepest <= BOLD_DEPTH * max(grey.shape) and not ink.has_bar
+
+
+def _parts(grey: Grey) -> tuple["_Part", "_Part", bool]:
+    """Ink and ground of a picture, parted by Otsu's threshold, and whether the ink is darker."""
+    _, light = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    parts = [_Part.of(np.asarray(part, np.uint8)) for part in (cv2.bitwise_not(light), light)]
+    dark = parts[0].bulk <= parts[1].bulk
+    ink, ground = parts if dark else reversed(parts)
+    return ink, ground, dark
 
 
 @dataclass(frozen=True, slots=True)

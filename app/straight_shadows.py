@@ -52,6 +52,12 @@ LEAST_GROUND: Final = 0.5
 MOST_LIGHT: Final = 0.04
 """Share of it that is lighter; ink is darker, in the light and in the shadow."""
 
+STEP_SHARE: Final = 0.5
+"""Share of the ground's step that the picture has."""
+
+STEPPING: Final = 0.5
+"""Share of the edge along which it has; ink may lie across the rest."""
+
 EDGE_SHARE: Final = 0.006
 """A shadow's edge leaves a straight line by at most this share of the picture's longer side."""
 
@@ -61,8 +67,11 @@ LEAST_INK: Final = 0.1
 SHADOW_SHARE: Final = 0.8
 """A shadow takes at most this share of what ink takes of the light."""
 
+FAINTER: Final = 0.95
+"""The same of one in which there is ink."""
+
 AS_DARK: Final = 1.25
-"""The same of any shadow, also of one in which there is ink, or which is wide."""
+"""The same of a wide one."""
 
 CROSSED: Final = 0.05
 """Share of a shadow in which there is ink, at least."""
@@ -87,6 +96,8 @@ def shaded_ground(grey: Grey) -> Level | None:
     ground = _spread(profile, angle, picture.shape)
     depth = ground - picture
     if np.mean(depth < -ALIKE) > MOST_LIGHT or np.mean(np.abs(depth) <= ALIKE) < LEAST_GROUND:
+        return None
+    if not _steps_with(picture, ground, angle):
         return None
     if not _is_shadow(profile, np.asarray(depth / np.maximum(ground, 1.0), np.float32), ground, angle):
         return None
@@ -178,10 +189,22 @@ def _spread(profile: Profile, angle: float, shape: tuple[int, ...]) -> Level:
     return np.asarray(ground, np.float32)
 
 
+def _steps_with(picture: Grey, ground: Level, angle: float) -> bool:
+    """Whether a picture steps where its ground does, along the whole edge: else that is rather a curve's chord."""
+    height, width = picture.shape
+    reach = min(max(1.0, LINE_SHARE * max(picture.shape)), min(picture.shape) / 2)
+    right, down = round(reach * np.cos(np.radians(angle))), round(reach * np.sin(np.radians(angle)))
+    before, after = np.s_[: height - down, : width - right], np.s_[down:, right:]
+    expected = ground[after] - ground[before]
+    edge = np.abs(expected) > np.abs(expected).max() / 2
+    found = (picture[after].astype(np.float32) - picture[before])[edge] / expected[edge]
+    return bool((found >= STEP_SHARE).mean() >= STEPPING)
+
+
 def _is_shadow(profile: Profile, share: Level, ground: Level, angle: float) -> bool:
     """Whether what is dark from edge to edge is rather a shadow than a stroke or a line.
 
-    It is far lighter than ink; or about as dark, and there is ink in it, or it is wide.
+    It is far lighter than ink; or lighter, and there is ink in it; or about as dark, but wide.
 
     Args:
         profile: the ground's grey levels.
@@ -194,16 +217,16 @@ def _is_shadow(profile: Profile, share: Level, ground: Level, angle: float) -> b
         return False
     lightest, darkest = float(profile.max()), float(profile.min())
     darkness = (1.0 - darkest / lightest) / percentile(ink, 60.0)
-    if darkness > AS_DARK:
-        return False
     # In a small picture edges make strokes as faint as shadows.
     if darkness <= SHADOW_SHARE and max(share.shape) > SMALL_SIDE:
         return True
+    if darkness > AS_DARK:
+        return False
     middle = (lightest + darkest) / 2
     # Along its edges, what looks like ink may be where it is not quite straight.
     margin = 2 * round(LINE_SHARE / 2 * max(share.shape)) + 1
     inside = cv2.erode((ground < middle).astype(np.uint8), np.ones((margin, margin), np.uint8)) > 0
-    if inside.any() and np.mean(share[inside] > 2 * LEAST_INK) >= CROSSED:
+    if darkness <= FAINTER and inside.any() and np.mean(share[inside] > 2 * LEAST_INK) >= CROSSED:
         return True
     height, width = share.shape
     right, down = _places(width, height, angle)

@@ -12,7 +12,8 @@ from tests.pictures import pixels_of, seven
 Grey = npt.NDArray[np.uint8]
 Level = npt.NDArray[np.float64]
 
-ANGLES = [0, 20, 45, 71, 90, 112, 135, 160, 200, 290]
+ANGLES = [0, 20, 45, 71, 90, 112, 135, 160, 230, 290]
+"""Along none of the edges lies a stroke that would hide it."""
 
 
 def shadowed(angle: float, width: float = np.inf, depth: float = 0.5, side: int = 240, height: int = 200) -> Level:
@@ -91,3 +92,11 @@ def test_narrow_pictures(shape: tuple[int, int]) -> None:
     assert shaded_ground(noise) is None
     striped = np.where(np.arange(shape[1])[None, :] < shape[1] // 2, 90, 220) * np.ones(shape)
     assert shaded_ground(striped.astype(np.uint8)) is None
+
+
+@pytest.mark.parametrize("radius", [60, 100, 200])
+def test_curved_shadows(radius: int) -> None:
+    """A chord of a shadow's arc is no edge of it: the rest of the shadow would be ink."""
+    rows, columns = np.indices((200, 240), float)
+    edge = np.clip((radius - np.hypot(columns - 120, rows - 230 - radius / 2 + 60)) / 3 + 0.5, 0, 1)
+    assert shaded_ground(written(220 * (1 - 0.5 * edge))) is None
