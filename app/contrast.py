@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 from app.bands import banded_ground
 from app.ground import (
-    CLEAN_PERCENTILE,
     FLAT_GROUND,
     FRAME_PERCENTILE,
     Grey,
+    has_clean_frame,
     local_ground,
     mean_depth,
     parted_ground,
@@ -20,7 +20,7 @@ from app.ground import (
     robust_deviation,
     smooth_ground,
 )
-from app.straight_shadows import LEAST_STEP, shaded_ground
+from app.straight_shadows import shaded_ground
 
 Response = npt.NDArray[np.float32]
 """float32 (height, width), how far each pixel stands out from its ground, in grey levels; never negative."""
@@ -49,7 +49,7 @@ def ink_response(grey: Grey) -> tuple[Response, bool]:
     if bands is not None:
         return _on_bands(picture, bands)
     smooth = smooth_ground(grey)
-    if percentile(smooth.rest, CLEAN_PERCENTILE) > LEAST_STEP:
+    if not has_clean_frame(smooth):
         shaded = shaded_ground(grey)
         if shaded is not None:
             return _on_even_ground(picture, shaded, 0.0, dark=True)

@@ -82,5 +82,5 @@ def _square_side(grey: Grey) -> int:
     edges = [np.array(grey.shape)]
     for lines in (grey, grey.T):
         some = lines[:: max(1, len(lines) // SAMPLED_LINES)]
-        edges.append(np.flatnonzero((some[:, 1:] != some[:, :-1]).any(axis=0)) + 1)
+        edges.append((some[:, 1:] != some[:, :-1]).any(axis=0).nonzero()[0] + 1)
     return int(np.gcd.reduce(np.concatenate(edges)))

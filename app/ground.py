@@ -28,8 +28,11 @@ FRAME_PERCENTILE: Final = 70.0
 MOST_SAMPLES: Final = 512
 """So many samples and up to twice as many tell as much of a surface as all pixels."""
 
-CLEAN_PERCENTILE: Final = 97.0
-"""The same where neither ink nor shadows reach the frame."""
+CLEAN_STEP: Final = 16.0
+"""Grey levels by which ink and shadows leave that surface, and grain does not."""
+
+CLEAN_SHARE: Final = 0.03
+"""Share of the frame that does so at most where neither ink nor a shadow reaches it."""
 
 FLAT_GROUND: Final = 8.0
 """Grey levels by which it may leave that surface; beyond, there are shadows with edges."""
@@ -105,6 +108,11 @@ def smooth_ground(grey: Grey) -> Surface:
     """A quadratic surface through the picture's frame, which is mostly ground."""
     rows, columns, basis = _frame_samples(grey.shape)
     return fit_surface(basis, grey[rows, columns].astype(np.float64), grey.shape)
+
+
+def has_clean_frame(surface: Surface) -> bool:
+    """Whether neither ink nor a shadow reaches a picture's frame, through which the surface was laid."""
+    return bool(np.count_nonzero(surface.rest > CLEAN_STEP) <= CLEAN_SHARE * surface.rest.size)
 
 
 def fit_surface(basis: Coordinates, values: Coordinates, shape: tuple[int, int]) -> Surface:
@@ -222,8 +230,7 @@ def parted_ground(grey: Grey) -> tuple[Level, bool] | None:
 
 def is_cut_by_strokes(grey: Grey) -> bool:
     """Whether strokes reach a picture's edges and are all its ink, none of it as deep as a shadow or a sheet."""
-    surface = smooth_ground(grey)
-    if percentile(surface.rest, CLEAN_PERCENTILE) <= 2 * FLAT_GROUND:
+    if has_clean_frame(smooth_ground(grey)):
         return False
     ink, _, _ = _parts(grey)
     return ink.deepest <= BOLD_DEPTH * max(grey.shape) and not ink.has_bar
