@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.ground import SMALL_SIDE, Grey, Level, Sample, percentile, shrunk
+from app.ground import GROUND_SIDE, SMALL_SIDE, Grey, Level, Sample, percentile, shrunk
 
 Profile = npt.NDArray[np.float32]
 """float32 (n,), the grey levels of lines across a picture."""
@@ -86,8 +86,14 @@ def shaded_ground(grey: Grey) -> Level | None:
     Args:
         grey: uint8 (height, width).
     """
-    if min(grey.shape) < LEAST_SIDE:
-        return None
+    small = shrunk(grey, GROUND_SIDE)
+    ground = _shaded_ground(small) if min(small.shape) >= LEAST_SIDE else None
+    if ground is None or small is grey:
+        return ground
+    return np.asarray(cv2.resize(ground, grey.shape[::-1]), np.float32)
+
+
+def _shaded_ground(grey: Grey) -> Level | None:
     angle, mirrored = _angle_across(grey)
     picture = _turned(grey, mirrored)
     profile = _profile(_softened(picture), angle)

@@ -45,6 +45,16 @@ def test_ground_is_paper_and_shadow(angle: float, width: float) -> None:
     assert np.abs(digit.pixels.astype(int) - plain.pixels).mean() < 6
 
 
+def test_pages() -> None:
+    """A large picture has a ground of its own size, found in a smaller one."""
+    ground = shadowed(30, side=1200, height=1600)
+    found = shaded_ground(written(ground))
+    assert found is not None
+    assert found.shape == ground.shape
+    assert (np.abs(found - ground) <= 10).mean() > 0.94
+    assert (found > ground + 10).mean() < 0.01
+
+
 @pytest.mark.parametrize("angle", [0, 30])
 def test_faint_ink_in_a_deep_shadow(angle: float) -> None:
     """What is far darker than the ink may be a stroke: it is left to others."""
@@ -85,7 +95,7 @@ def test_nothing_but_a_shadow() -> None:
     assert shaded_ground(shadowed(30).astype(np.uint8)) is None
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (23, 300), (24, 24), (24, 384), (384, 25)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (23, 300), (24, 24), (24, 384), (384, 25), (24, 1587), (36, 1896)])
 def test_narrow_pictures(shape: tuple[int, int]) -> None:
     """Whatever the shape, there is an answer."""
     noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
