@@ -94,9 +94,10 @@ def shaded_ground(grey: Grey) -> Level | None:
 
 
 def _shaded_ground(grey: Grey) -> Level | None:
-    angle, mirrored = _angle_across(grey)
+    soft = _softened(grey)
+    angle, mirrored = _angle_across(soft, _softened(shrunk(grey, COARSE_SIDE)))
     picture = _turned(grey, mirrored)
-    profile = _profile(_softened(picture), angle)
+    profile = _profile(_Frame.of(_turned(soft, mirrored)), angle)
     if profile is None or np.ptp(profile) < LEAST_STEP:
         return None
     ground = _spread(profile, angle, picture.shape)
@@ -112,23 +113,28 @@ def _shaded_ground(grey: Grey) -> Level | None:
     return np.asarray(_turned(np.asarray(cv2.erode(ground, edge)), mirrored), np.float32)
 
 
-def _angle_across(grey: Grey) -> tuple[float, bool]:
-    """The angle at which lines are crossed that are the same at both ends, and whether it is one of the mirrored."""
-    coarse = _softened(shrunk(grey, COARSE_SIDE))
+def _angle_across(soft: Grey, coarse: Grey) -> tuple[float, bool]:
+    """The angle at which lines are crossed that are the same at both ends, and whether it is one of the mirrored.
+
+    Args:
+        soft: the picture without grain.
+        coarse: the same, smaller.
+    """
     tried = np.arange(COARSE_STEP / 2, 90.0, COARSE_STEP)
-    _, angle, mirrored = min((*_best(_turned(coarse, mirrored), tried), mirrored) for mirrored in (False, True))
-    soft = _softened(_turned(grey, mirrored))
+    frames = [(_Frame.of(_turned(coarse, mirrored)), mirrored) for mirrored in (False, True)]
+    _, angle, mirrored = min((*_best(frame, tried), mirrored) for frame, mirrored in frames)
+    frame = _Frame.of(_turned(soft, mirrored))
     for step in FINE_STEPS:
-        _, angle = _best(soft, np.clip(angle + step * np.arange(-5, 6), LEAST_ANGLE, 90.0 - LEAST_ANGLE))
+        _, angle = _best(frame, np.clip(angle + step * np.arange(-5, 6), LEAST_ANGLE, 90.0 - LEAST_ANGLE))
     return angle, mirrored
 
 
-def _profile(picture: Grey, angle: float) -> Profile | None:
+def _profile(frame: "_Frame", angle: float) -> Profile | None:
     """The ground's grey levels across the lines; None where ink reaches too much of the frame."""
-    ways = _ways(picture, angle)
+    ways = frame.ways(angle)
     if np.mean(_apart(ways) > ALIKE) > MOST_INK:
         return None
-    places = np.linspace(0.0, ways[0].places[-1], picture.shape[0] + picture.shape[1])
+    places = np.linspace(0.0, ways[0].places[-1], frame.height + frame.width)
     one, other = (np.interp(places, way.places, way.levels) for way in ways)
     apart = np.abs(one - other) > ALIKE
     ends = np.where(apart, np.maximum(one, other), (one + other) / 2).astype(np.float32)
@@ -156,13 +162,27 @@ class _Way:
     """Their grey levels."""
 
 
-def _ways(picture: Grey, angle: float) -> tuple[_Way, _Way]:
-    """Both ways along the frame: each line across the picture leads from one to the other."""
-    height, width = picture.shape
-    right, down = _places(width, height, angle)
-    above = np.concatenate([right, right[-1] + down[1:]]), np.concatenate([picture[0], picture[1:, -1]])
-    below = np.concatenate([down, down[-1] + right[1:]]), np.concatenate([picture[:, 0], picture[-1, 1:]])
-    return _Way(above[0], above[1].astype(np.float64)), _Way(below[0], below[1].astype(np.float64))
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """The frame of a picture, which consists of two ways: each line across the picture leads from one to the other."""
+
+    height: int
+    width: int
+    above: npt.NDArray[np.float64]
+    """Grey levels of the upper edge and then of the right one."""
+    below: npt.NDArray[np.float64]
+    """The same of the left edge and then of the lower one."""
+
+    @classmethod
+    def of(cls, picture: Grey) -> "_Frame":
+        above, below = (picture[0], picture[1:, -1]), (picture[:, 0], picture[-1, 1:])
+        return cls(*picture.shape, *(np.concatenate(edges).astype(np.float64) for edges in (above, below)))
+
+    def ways(self, angle: float) -> tuple[_Way, _Way]:
+        """Both, with the places of their pixels across the lines."""
+        right, down = _places(self.width, self.height, angle)
+        above, below = np.concatenate([right, right[-1] + down[1:]]), np.concatenate([down, down[-1] + right[1:]])
+        return _Way(above, self.above), _Way(below, self.below)
 
 
 def _places(width: int, height: int, angle: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -170,9 +190,9 @@ def _places(width: int, height: int, angle: float) -> tuple[npt.NDArray[np.float
     return np.arange(width) * np.cos(np.radians(angle)), np.arange(height) * np.sin(np.radians(angle))
 
 
-def _best(picture: Grey, angles: npt.NDArray[np.float64]) -> tuple[float, float]:
+def _best(frame: _Frame, angles: npt.NDArray[np.float64]) -> tuple[float, float]:
     """By how much the ends of lines differ at that of the angles where they are most alike, and the angle."""
-    apart = [float(np.minimum(_apart(_ways(picture, angle)), MOST_APART).mean()) for angle in angles]
+    apart = [float(np.minimum(_apart(frame.ways(angle)), MOST_APART).mean()) for angle in angles]
     best = int(np.argmin(apart))
     return apart[best], float(angles[best])
 

@@ -173,15 +173,15 @@ def _occlusion(picture: Picture, strength: float, random: Random) -> Picture:
     return hidden
 
 
-def _cropped(picture: Picture) -> Picture:
-    """The ink's bounding box."""
-    left, top, width, height = cv2.boundingRect(np.asarray(picture > 64, np.uint8))
+def cropped(picture: Picture, ground: int = 64) -> Picture:
+    """The bounding box of the ink: of all pixels brighter than `ground`, a grey level."""
+    left, top, width, height = cv2.boundingRect(np.asarray(picture > ground, np.uint8))
     return picture[top : top + height, left : left + width]
 
 
 def _stretch(picture: Picture, strength: float, random: Random) -> Picture:
     """Cropped and stretched towards a square, as old collections of digits were; half of them without greys."""
-    crop = _cropped(picture)
+    crop = cropped(picture)
     side = int(random.integers(14, SIDE + 1))
     size = tuple(max(2, round(side * (length / max(crop.shape)) ** (1.0 - strength))) for length in crop.shape[::-1])
     stretched = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -190,7 +190,7 @@ def _stretch(picture: Picture, strength: float, random: Random) -> Picture:
 
 def _coarse(picture: Picture, strength: float, random: Random) -> Picture:
     """On a coarse grid, up to eight pixels a side, the digit filling it."""
-    crop = _cropped(picture)
+    crop = cropped(picture)
     factor = (18.0 - 9.0 * strength + random.uniform(-1.0, 1.0)) / max(crop.shape)
     size = tuple(max(2, round(length * factor)) for length in crop.shape[::-1])
     small = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)

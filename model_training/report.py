@@ -1,6 +1,7 @@
 """What people look at: curves, confusion matrix, a sheet of the mistakes, and the model card."""
 
 import statistics
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -199,11 +200,9 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
         "",
         "## Figures",
         "",
-        "| measured on | accuracy | 95% interval | right |",
-        "|---|---|---|---|",
-        _row("test digits", evaluation.test),
-        _row("validation digits", evaluation.validation),
-        "",
+        *_table(
+            "measured on", {"test digits": evaluation.test, "validation digits": evaluation.validation}, "accuracy"
+        ),
         *_peers(evaluation),
         *_verdicts(metadata, evaluation),
         f"Expected calibration error on the test digits: {evaluation.expected_calibration_error:.2%}. "
@@ -336,14 +335,13 @@ def _real(evaluation: Evaluation) -> list[str]:
         "",
         "Sent through the whole input path, as to the service. None of them was learnt from.",
         "",
-        "| set of digits | read right | 95% interval | right |",
-        "|---|---|---|---|",
-        *(_row(part.name, part.right) for part in evaluation.real if part.of_digits),
-        "",
-        "| set of other things | refused | 95% interval | refused |",
-        "|---|---|---|---|",
-        *(_row(part.name, part.rejected) for part in evaluation.real if not part.of_digits),
-        "",
+        *_table("set of digits", {part.name: part.right for part in evaluation.real if part.of_digits}, "read right"),
+        *_table(
+            "set of other things",
+            {part.name: part.rejected for part in evaluation.real if not part.of_digits},
+            "refused",
+            "refused",
+        ),
     ]
 
 
@@ -368,14 +366,14 @@ def _corrections(evaluation: Evaluation) -> list[str]:
     if found is None:
         return []
     held_out = {"the model published before": found.before, "this model": found.after}
-    rows = [_row(name, part) for name, part in held_out.items() if part is not None]
+    scores = {name: part for name, part in held_out.items() if part is not None}
     return [
         "## Users' corrections",
         "",
         f"{found.learnt:,} corrections, each of them accepted by the operator, were learnt from."
-        + (" Others were held out:" if rows else " None was held out."),
+        + (" Others were held out:" if scores else " None was held out."),
         "",
-        *(["| held-out corrections | right | 95% interval | right |", "|---|---|---|---|", *rows, ""] if rows else []),
+        *(_table("held-out corrections", scores, "right") if scores else []),
     ]
 
 
@@ -389,10 +387,7 @@ def _scenes(evaluation: Evaluation) -> list[str]:
         f"then prepared as the service prepares any picture. Mean: {mean_accuracy(evaluation.scenes):.2%}. None of it "
         "was part of the training.",
         "",
-        "| test digits | read right | 95% interval | right |",
-        "|---|---|---|---|",
-        *(_row(part.scene, part.score) for part in evaluation.scenes),
-        "",
+        *_table("test digits", {part.scene: part.score for part in evaluation.scenes}, "read right"),
     ]
 
 
@@ -454,6 +449,23 @@ def _paper_comparison(evaluation: Evaluation) -> list[str]:
         "",
         "The paper's log begins with a training loss of 0.0008 and a training accuracy of 0.9999 in its first epoch: "
         "it shows a network that had been trained before. This training begins from random weights.",
+        "",
+    ]
+
+
+def _table(rows: str, scores: Mapping[str, Score], share: str, counted: str = "right") -> list[str]:
+    """A table of scores, by what each was measured on, and an empty line.
+
+    Args:
+        rows: what the names of the scores are.
+        scores: by name.
+        share: what their shares are called.
+        counted: what their counts are called.
+    """
+    return [
+        f"| {rows} | {share} | 95% interval | {counted} |",
+        "|---|---|---|---|",
+        *(_row(name, score) for name, score in scores.items()),
         "",
     ]
 

@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from model_training.corruption import Picture, Random, cropped
 from model_training.data import Digits
 
-Picture = npt.NDArray[np.uint8]
-Random = np.random.Generator
 Scene = Callable[[Picture, Random], Picture]
 
 _INK: Final = 127
@@ -24,8 +23,8 @@ _INK: Final = 127
 
 def without_sticks(digits: Digits) -> Digits:
     """The digits but for ones as straight as a stick: cropped to their ink, nothing else is left."""
-    boxes = [cv2.boundingRect(np.asarray(picture > _INK, np.uint8)) for picture in digits.pictures[..., 0]]
-    kept = np.array([2 * width > height for _, _, width, height in boxes], bool)
+    shapes = [_tight(picture).shape for picture in digits.pictures[..., 0]]
+    kept = np.array([2 * width > height for height, width in shapes], bool)
     return Digits(digits.pictures[kept], digits.labels[kept])
 
 
@@ -42,8 +41,7 @@ def _shot(picture: npt.NDArray[np.floating], random: Random) -> Picture:
 
 def _tight(digit: Picture) -> Picture:
     """The digit alone, cropped to its ink."""
-    left, top, width, height = cv2.boundingRect((digit > _INK).astype(np.uint8))
-    return digit[top : top + height, left : left + width]
+    return cropped(digit, _INK)
 
 
 def _size(crop: Picture, longer: int) -> tuple[int, int]:
