@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.bands import banded_ground
+from app.curved_shadows import has_shadow
 from app.ground import (
     FLAT_GROUND,
     FRAME_PERCENTILE,
@@ -42,19 +43,22 @@ def ink_response(grey: Grey) -> tuple[Response, bool]:
     """How far each pixel stands out from the ground on the ink's side, and whether that side is the dark one.
 
     The simplest ground that fits is taken: bands, shadows with straight edges, a smooth surface around the digit, one
-    between its strokes, one grey, and else whatever follows shadows.
+    between its strokes, one grey, and else whatever follows shadows of any shape.
     """
     picture = grey.astype(np.float32)
     bands = banded_ground(grey)
     if bands is not None:
         return _on_bands(picture, bands)
     smooth = smooth_ground(grey)
-    if not has_clean_frame(smooth):
+    is_clean = has_clean_frame(smooth)
+    if not is_clean:
         shaded = shaded_ground(grey)
         if shaded is not None:
             return _on_even_ground(picture, shaded, 0.0, dark=True)
     rest = percentile(smooth.rest, FRAME_PERCENTILE)
     if rest <= FLAT_GROUND:
+        if not is_clean and has_shadow(grey, smooth):
+            return _on_local_ground(grey, picture)
         residual = picture - smooth.picture
         # Ink is the minority: the residuals' third moment points to its side.
         return _on_even_ground(picture, smooth.picture, rest, dark=float(np.vdot(residual * residual, residual)) < 0.0)

@@ -65,6 +65,9 @@ BOLD_INK: Final = 0.92
 """Three quarters of a bold pen's ink have at least this share of the contrast of the strongest; of a shadow and the
 strokes in it or beside it, less have."""
 
+GRAIN_SIDE: Final = 5
+"""Pixels over which grain evens out; at GROUND_SIDE even the soft edges of strokes are wider."""
+
 SOFT_SHARE: Final = 0.03
 """Width of the soft edges of strokes, as a share of the picture's longer side."""
 
@@ -215,7 +218,9 @@ def parted_ground(grey: Grey) -> tuple[Level, bool] | None:
     residual = np.abs(small - surface.picture)
     contrast = float(residual[ink.mask > 0].mean())
     if may_be_shadow and ink.deepest > STROKE_DEPTH * longer:
-        full = residual[cv2.erode(ink.mask, kernel) > 0]
+        # Without grain, and in relation to its ground: sidelight takes from both alike.
+        evened = cv2.blur(residual, (GRAIN_SIDE, GRAIN_SIDE)) / np.maximum(surface.picture if dark else 1.0, 1.0)
+        full = evened[cv2.erode(ink.mask, kernel) > 0]
         if percentile(full, 25.0) < BOLD_INK * percentile(full, 98.0):
             return None
     slope = float(np.ptp(surface.picture))

@@ -17,6 +17,9 @@ from model_training.data import Digits
 
 Scene = Callable[[Picture, Random], Picture]
 
+Share = npt.NDArray[np.floating]
+"""What is there of something at each pixel, floating point (height, width)."""
+
 _INK: Final = 127
 """Pixels brighter than this are ink."""
 
@@ -86,6 +89,14 @@ def _crop_in_sidelight(digit: Picture, random: Random) -> Picture:
     ink = _tight(np.asarray(255 * _enlarged(digit, 224), np.uint8)) / 255
     light = np.linspace(random.uniform(200, 240), random.uniform(130, 170), ink.shape[1])
     return _shot(light * (1 - 0.7 * ink), random)
+
+
+def _bold_and_close(digit: Picture, random: Random) -> Picture:
+    """By a bold marker, on paper in uneven light, cropped into the edges of its strokes."""
+    pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11))
+    ink = _tight(np.asarray(255 * cv2.dilate(_enlarged(digit, 224), pen), np.uint8))[3:-3, 3:-3] / 255
+    light = np.linspace(random.uniform(180, 235), random.uniform(165, 180), ink.shape[0])[:, None]
+    return _shot(light * (1 - random.uniform(0.5, 0.8) * ink), random)
 
 
 def _on_paper(digit: Picture, width: int = 112, down: int = 0, right: int = 0) -> npt.NDArray[np.float64]:
@@ -179,6 +190,18 @@ def _under_a_strip_of_shadow(digit: Picture, random: Random) -> Picture:
     return _in_shadow(digit, random, random.uniform(0.05, 0.4))
 
 
+def _under_a_hands_shadow(digit: Picture, random: Random) -> Picture:
+    """On paper on which lies the shadow of a few fingers from one side."""
+    rows, columns, ink = _spacious(digit, random)
+    side = random.uniform(0, 2 * np.pi)
+    shade = np.zeros_like(rows)
+    for _ in range(random.integers(1, 5)):
+        angle, away, radius = side + random.uniform(-0.6, 0.6), random.uniform(0.3, 0.6), random.uniform(0.1, 0.35)
+        distance = np.hypot(rows - away * np.sin(angle), columns - away * np.cos(angle))
+        shade = np.maximum(shade, 1 / (1 + np.exp((distance - radius) / 0.025)))
+    return _shaded(ink, shade, random)
+
+
 def _in_shadow(digit: Picture, random: Random, width: float) -> Picture:
     """On paper in a shadow.
 
@@ -187,13 +210,24 @@ def _in_shadow(digit: Picture, random: Random, width: float) -> Picture:
         random: decides the rest.
         width: of the shadow, as a share of the picture; infinite where it goes on beyond.
     """
-    ink = np.pad(_enlarged(digit, 224), int(random.integers(0, 120)))
-    paper, pen = random.uniform(170, 225), random.uniform(0.2, 0.5)
-    rows, columns = np.indices(ink.shape) / len(ink) - 0.5
+    rows, columns, ink = _spacious(digit, random)
     angle = random.uniform(0, 2 * np.pi)
     across = rows * np.sin(angle) + columns * np.cos(angle) - random.uniform(-0.4, 0.4)
     softness = random.uniform(0.005, 0.08)
     shade = 1 / (1 + np.exp(-across / softness)) - 1 / (1 + np.exp((width - across) / softness))
+    return _shaded(ink, shade, random)
+
+
+def _spacious(digit: Picture, random: Random) -> tuple[Share, Share, Share]:
+    """Rows and columns of a square picture, from -0.5 to 0.5, and its ink, with more or less space around it."""
+    ink = np.pad(_enlarged(digit, 224), int(random.integers(0, 120)))
+    rows, columns = np.indices(ink.shape) / len(ink) - 0.5
+    return rows, columns, ink
+
+
+def _shaded(ink: Share, shade: Share, random: Random) -> Picture:
+    """Dark ink on paper, both under a shadow."""
+    paper, pen = random.uniform(170, 225), random.uniform(0.2, 0.5)
     return _shot(paper * (1 - (1 - pen) * ink) * (1 - random.uniform(0.3, 0.6) * shade), random)
 
 
@@ -219,6 +253,7 @@ SCENES: Final[Mapping[str, Scene]] = MappingProxyType(
         "cropped to the ink, enlarged": _enlarged_crop,
         "cropped to the ink, a few pixels enlarged": _few_pixels,
         "cropped to the ink, in sidelight": _crop_in_sidelight,
+        "bold, cropped close": _bold_and_close,
         "in the box of a form": _in_a_box,
         "in a cell of a comb": _in_a_cell,
         "on a line": _on_a_line,
@@ -228,6 +263,7 @@ SCENES: Final[Mapping[str, Scene]] = MappingProxyType(
         "on a sheet on a table": _on_a_table,
         "half in a shadow": _half_in_a_shadow,
         "under a strip of shadow": _under_a_strip_of_shadow,
+        "under the shadow of a hand": _under_a_hands_shadow,
         "in faint pencil": _in_faint_pencil,
         "in chalk on a board": _in_chalk,
     }

@@ -1,0 +1,70 @@
+"""Shadows of any shape that reach a picture's frame are told from ink, however bold."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from app.curved_shadows import has_shadow
+from app.ground import smooth_ground
+from app.normalization import normalize
+from tests.pictures import with_stroke
+
+Grey = npt.NDArray[np.uint8]
+
+SIDE = 200
+
+PAPER = 210
+
+
+def seven(pen: int) -> Grey:
+    """A seven on white paper."""
+    sheet = np.full((SIDE, SIDE), PAPER, np.uint8)
+    return with_stroke(sheet, [(60, 60), (130, 60), (90, 150)], ink=60, pen=pen)
+
+
+def lit(sheet: Grey, middle: tuple[int, int], radius: int, light: float) -> Grey:
+    """A round part of it has so much light, with soft edges, and everything has grain."""
+    part = cv2.circle(np.zeros((SIDE, SIDE), np.float32), middle, radius, 1.0, -1)
+    part = cv2.GaussianBlur(part, (0, 0), 4)
+    noise = np.random.default_rng(1).normal(0, 3, sheet.shape)
+    return np.clip(sheet * (1 - (1 - light) * part) + noise, 0, 255).astype(np.uint8)
+
+
+def has_one(picture: Grey) -> bool:
+    """Whether the picture has a shadow, and a surface through its frame that takes no notice of it."""
+    surface = smooth_ground(picture)
+    assert np.percentile(surface.rest, 70) < 8
+    return has_shadow(picture, surface)
+
+
+@pytest.mark.parametrize("middle", [(100, 210), (-10, 60), (185, 30)])
+@pytest.mark.parametrize("light", [0.75, 0.6, 0.3, 0.2])
+def test_shadow_is_seen(middle: tuple[int, int], light: float) -> None:
+    """Fainter than the ink or as dark, below the digit, beside it and in a corner; the digit is read without it."""
+    picture = lit(seven(8), middle, 50, light)
+    assert has_one(picture)
+    alone, found = normalize(lit(seven(8), middle, 50, 1.0)), normalize(picture)
+    assert float(np.abs(alone.pixels.astype(float) - found.pixels).mean()) < 12
+
+
+def test_glare_is_seen() -> None:
+    """What is brighter than the paper is no ink either."""
+    assert has_one(lit(seven(8), (180, 180), 50, 1.2))
+
+
+@pytest.mark.parametrize("pen", [3, 8, 20, 36])
+def test_ink_is_no_shadow(pen: int) -> None:
+    """However bold; nor where the picture's frame cuts it."""
+    sheet = lit(seven(pen), (0, 0), 1, 1.0)
+    assert not has_one(sheet)
+    left, top = 60 - pen // 4, 60 - pen // 4
+    assert not has_one(np.ascontiguousarray(sheet[top:, :]))
+    assert not has_one(np.ascontiguousarray(sheet[:, left:]))
+
+
+def test_small_pictures_have_none() -> None:
+    """A crop of a few pixels shows no shadows that could be told from strokes."""
+    picture = lit(seven(8), (100, 210), 50, 0.5)
+    small = np.asarray(cv2.resize(picture, (40, 40), interpolation=cv2.INTER_AREA), np.uint8)
+    assert not has_shadow(small, smooth_ground(small))
