@@ -12,6 +12,7 @@ from app.ground import (
     FLAT_GROUND,
     FRAME_PERCENTILE,
     Grey,
+    Level,
     has_clean_frame,
     local_ground,
     mean_depth,
@@ -58,7 +59,8 @@ def ink_response(grey: Grey) -> tuple[Response, bool]:
     rest = percentile(smooth.rest, FRAME_PERCENTILE)
     if rest <= FLAT_GROUND:
         if not is_clean and has_shadow(grey, smooth):
-            return _on_local_ground(grey, picture)
+            response, ground = _on_side(grey, picture, dark=True)
+            return _in_full_light(response, ground), True
         residual = picture - smooth.picture
         # Ink is the minority: the residuals' third moment points to its side.
         return _on_even_ground(picture, smooth.picture, rest, dark=float(np.vdot(residual * residual, residual)) < 0.0)
@@ -83,18 +85,20 @@ def _on_even_ground(picture: Response, ground: Response, noise: float, dark: boo
 
 
 def _on_local_ground(grey: Grey, picture: Response) -> tuple[Response, bool]:
-    sides = []
-    for dark in (True, False):
-        ground = local_ground(grey, dark)
-        # Closing finds the brightest of the paper's grain, opening the darkest.
-        ground += np.float32(percentile(picture - ground, 50.0))
-        noise = robust_deviation(picture - ground)
-        sides.append((_standing_out(picture, ground, noise, dark), ground))
+    sides = [_on_side(grey, picture, dark) for dark in (True, False)]
     lit = _in_full_light(*sides[0])
     # In full light everything dark grows; the comparison is fair at the light of the paper's brighter parts.
     light = percentile(sides[0][1], 75.0) / 255.0
     dark = DARK_PRIOR * light * light * _stroke_likeness(lit) >= _stroke_likeness(sides[1][0])
     return (lit, True) if dark else (sides[1][0], False)
+
+
+def _on_side(grey: Grey, picture: Response, dark: bool) -> tuple[Response, Level]:
+    """The response of one side and the local ground it stands out from."""
+    ground = local_ground(grey, dark)
+    # Closing finds the brightest of the paper's grain, opening the darkest.
+    ground += np.float32(percentile(picture - ground, 50.0))
+    return _standing_out(picture, ground, robust_deviation(picture - ground), dark), ground
 
 
 def _standing_out(picture: Response, ground: Response, noise: float, dark: bool) -> Response:

@@ -8,22 +8,25 @@ from typing import Final
 import cv2
 import numpy as np
 
-from app.ground import CLEAN_STEP, SMALL_SIDE, Grey, Level, Mask, Surface, frame_of, percentile
+from app.ground import CLEAN_STEP, SATURATED, Grey, Level, Mask, Surface, frame_of, may_have_shadows, shrunk
 
 SHADOW_SIDE: Final = 80
 """Pixels of the longer side at which shadows are told from strokes, without grain."""
 
-LEAST_DEPTH: Final = 0.05
-"""Depth of shadows at least, as a share of the picture's longer side; fainter things that are less deep may be ink."""
+LEAST_DEPTH: Final = 0.08
+"""Depth of shadows at least where the picture's frame cuts them, as a share of its longer side."""
 
 DEEPEST_SHARE: Final = 0.7
 """Pixels of at least this share of the greatest depth there is show how strong the deepest of all is."""
 
+LEAST_STRENGTH: Final = 0.25
+"""Where what is deepest leaves the surface by less than this share of what the ink does, it is not taken for ink."""
+
 MOST_STRENGTH: Final = 0.85
 """A shadow or a glare leaves the surface by at most this share of what the ink does; bold ink is as strong as any."""
 
-DARK_DEPTH: Final = 0.08
-"""Depth of shadows as dark as the ink at least, where the picture's frame cuts them."""
+STRONG_SHARE: Final = 0.5
+"""Strokes are at most this share as deep as a fainter shadow; of bold ink that is uneven, the stronger parts are."""
 
 THIN_SHARE: Final = 0.35
 """Beside such a shadow there are strokes less deep than this share of it."""
@@ -33,40 +36,51 @@ LEAST_THIN: Final = 0.05
 
 
 def has_shadow(grey: Grey, surface: Surface) -> bool:
-    """Whether a shadow or a glare leaves the smooth surface through a picture's frame.
+    """Whether a shadow or a glare on paper with dark ink leaves the smooth surface through a picture's frame.
 
-    It is deeper than strokes, and fainter than the ink; or as dark, but where the frame cuts it deeper than any.
+    It is deeper than strokes, and fainter; or as dark as they, but deeper by far.
 
     Args:
         grey: uint8 (height, width).
         surface: `app.ground.smooth_ground` of it.
     """
-    longer = max(grey.shape)
-    if longer <= SMALL_SIDE:
+    # What is drawn on black or white casts no shadow.
+    ground = float(surface.picture.mean())
+    if not may_have_shadows(grey) or not SATURATED < ground < 255.0 - SATURATED:
         return False
-    off = cv2.absdiff(grey.astype(np.float32), np.broadcast_to(surface.picture, grey.shape))
-    scale = SHADOW_SIDE / longer
-    small = np.asarray(cv2.resize(off, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.float32)
-    leaving = (small > CLEAN_STEP).astype(np.uint8)
+    residual = grey - surface.picture
+    off = shrunk(np.asarray(cv2.convertScaleAbs(residual), np.uint8), SHADOW_SIDE)
+    leaving = (off > CLEAN_STEP).astype(np.uint8)
+    if leaving.all():
+        return False
     depth = np.asarray(cv2.distanceTransform(leaving, cv2.DIST_L2, 5), np.float32)
-    return _is_faint(small, leaving, depth) or _is_beside_strokes(leaving, depth)
-
-
-def _is_faint(off: Level, leaving: Mask, depth: Level) -> bool:
-    """Whether the deepest of what leaves the surface does so by less than the strongest."""
-    deepest = float(depth.max())
-    if deepest <= LEAST_DEPTH * SHADOW_SIDE:
-        return False
-    strength = percentile(off[depth >= DEEPEST_SHARE * deepest], 50.0)
-    return strength < MOST_STRENGTH * percentile(off[leaving > 0], 98.0)
-
-
-def _is_beside_strokes(leaving: Mask, depth: Level) -> bool:
-    """Whether there are strokes beside something deep that the picture's frame cuts."""
     deepest = float(frame_of(depth).max())
-    if deepest <= DARK_DEPTH * SHADOW_SIDE:
+    if deepest <= LEAST_DEPTH * max(off.shape):
         return False
+    strokes = _stronger_strokes(off, leaving, depth)
+    if strokes is None:
+        strokes = _thin_strokes(leaving, deepest)
+    if strokes is None:
+        return False
+    darker = shrunk(np.clip(-residual, 0.0, 255.0).astype(np.uint8), SHADOW_SIDE)
+    return bool(2 * darker[strokes > 0].sum(dtype=int) > off[strokes > 0].sum(dtype=int))
+
+
+def _stronger_strokes(off: Grey, leaving: Mask, depth: Level) -> Mask | None:
+    """Strokes that leave the surface by more than what is deepest does, if that does by enough to pass for ink."""
+    deepest = float(depth.max())
+    strength = np.percentile(off[depth >= DEEPEST_SHARE * deepest], 50.0)
+    ink = np.percentile(off[leaving > 0], 98.0)
+    if not LEAST_STRENGTH * ink <= strength < MOST_STRENGTH * ink:
+        return None
+    strong = (off > (strength + ink) / 2).astype(np.uint8)
+    is_deep = float(cv2.distanceTransform(strong, cv2.DIST_L2, 5).max()) > STRONG_SHARE * deepest
+    return None if is_deep else strong
+
+
+def _thin_strokes(leaving: Mask, deepest: float) -> Mask | None:
+    """Strokes beside something much deeper that the picture's frame cuts."""
     size = 2 * round(THIN_SHARE * deepest) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    thin = cv2.morphologyEx(leaving, cv2.MORPH_TOPHAT, kernel)
-    return cv2.countNonZero(thin) >= LEAST_THIN * cv2.countNonZero(leaving)
+    thin = np.asarray(cv2.morphologyEx(leaving, cv2.MORPH_TOPHAT, kernel), np.uint8)
+    return thin if cv2.countNonZero(thin) >= LEAST_THIN * cv2.countNonZero(leaving) else None

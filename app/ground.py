@@ -118,6 +118,11 @@ def has_clean_frame(surface: Surface) -> bool:
     return bool(np.count_nonzero(surface.rest > CLEAN_STEP) <= CLEAN_SHARE * surface.rest.size)
 
 
+def may_have_shadows(grey: Grey) -> bool:
+    """Whether what is dark in a picture may be a shadow: in none of a few pixels, nor in one in black and white."""
+    return max(grey.shape) > SMALL_SIDE and bool(np.mean((grey <= SATURATED) | (grey >= 255 - SATURATED)) < SCANNED)
+
+
 def fit_surface(basis: Coordinates, values: Coordinates, shape: tuple[int, int]) -> Surface:
     """A quadratic surface through samples of a picture, most of them ground.
 
@@ -197,8 +202,7 @@ def parted_ground(grey: Grey) -> tuple[Level, bool] | None:
     height, width = small.shape
     longer = max(height, width)
     is_small = longer <= SMALL_SIDE
-    # Neither a small picture nor one in black and white has shadows.
-    may_be_shadow = not is_small and np.mean((small <= SATURATED) | (small >= 255 - SATURATED)) < SCANNED
+    may_be_shadow = may_have_shadows(small)
     ink, ground, dark = _parts(small)
     if may_be_shadow and ink.deepest > BOLD_DEPTH * longer:
         return None

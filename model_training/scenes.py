@@ -17,8 +17,8 @@ from model_training.data import Digits
 
 Scene = Callable[[Picture, Random], Picture]
 
-Share = npt.NDArray[np.floating]
-"""What is there of something at each pixel, floating point (height, width)."""
+Level = npt.NDArray[np.floating]
+"""Some number of each pixel, floating point (height, width)."""
 
 _INK: Final = 127
 """Pixels brighter than this are ink."""
@@ -192,14 +192,14 @@ def _under_a_strip_of_shadow(digit: Picture, random: Random) -> Picture:
 
 def _under_a_hands_shadow(digit: Picture, random: Random) -> Picture:
     """On paper on which lies the shadow of a few fingers from one side."""
-    rows, columns, ink = _spacious(digit, random)
+    sheet, rows, columns = _in_the_light(digit, random)
     side = random.uniform(0, 2 * np.pi)
-    shade = np.zeros_like(rows)
+    shade = np.zeros_like(sheet)
     for _ in range(random.integers(1, 5)):
         angle, away, radius = side + random.uniform(-0.6, 0.6), random.uniform(0.3, 0.6), random.uniform(0.1, 0.35)
         distance = np.hypot(rows - away * np.sin(angle), columns - away * np.cos(angle))
         shade = np.maximum(shade, 1 / (1 + np.exp((distance - radius) / 0.025)))
-    return _shaded(ink, shade, random)
+    return _shot(sheet * (1 - random.uniform(0.3, 0.6) * shade), random)
 
 
 def _in_shadow(digit: Picture, random: Random, width: float) -> Picture:
@@ -210,25 +210,20 @@ def _in_shadow(digit: Picture, random: Random, width: float) -> Picture:
         random: decides the rest.
         width: of the shadow, as a share of the picture; infinite where it goes on beyond.
     """
-    rows, columns, ink = _spacious(digit, random)
+    sheet, rows, columns = _in_the_light(digit, random)
     angle = random.uniform(0, 2 * np.pi)
     across = rows * np.sin(angle) + columns * np.cos(angle) - random.uniform(-0.4, 0.4)
     softness = random.uniform(0.005, 0.08)
     shade = 1 / (1 + np.exp(-across / softness)) - 1 / (1 + np.exp((width - across) / softness))
-    return _shaded(ink, shade, random)
+    return _shot(sheet * (1 - random.uniform(0.3, 0.6) * shade), random)
 
 
-def _spacious(digit: Picture, random: Random) -> tuple[Share, Share, Share]:
-    """Rows and columns of a square picture, from -0.5 to 0.5, and its ink, with more or less space around it."""
+def _in_the_light(digit: Picture, random: Random) -> tuple[Level, Level, Level]:
+    """Dark on paper, with more or less space around it, and each pixel's row and column there, from -0.5 to 0.5."""
     ink = np.pad(_enlarged(digit, 224), int(random.integers(0, 120)))
-    rows, columns = np.indices(ink.shape) / len(ink) - 0.5
-    return rows, columns, ink
-
-
-def _shaded(ink: Share, shade: Share, random: Random) -> Picture:
-    """Dark ink on paper, both under a shadow."""
     paper, pen = random.uniform(170, 225), random.uniform(0.2, 0.5)
-    return _shot(paper * (1 - (1 - pen) * ink) * (1 - random.uniform(0.3, 0.6) * shade), random)
+    rows, columns = np.indices(ink.shape) / len(ink) - 0.5
+    return paper * (1 - (1 - pen) * ink), rows, columns
 
 
 def _in_faint_pencil(digit: Picture, random: Random) -> Picture:
