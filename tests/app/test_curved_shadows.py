@@ -68,3 +68,35 @@ def test_small_pictures_have_none() -> None:
     picture = lit(seven(8), (100, 210), 50, 0.5)
     small = np.asarray(cv2.resize(picture, (40, 40), interpolation=cv2.INTER_AREA), np.uint8)
     assert not has_shadow(small, smooth_ground(small))
+
+
+def test_drawings_cast_none() -> None:
+    """Strokes of a translucent brush overlap on a white canvas: nothing of that is a shadow."""
+    picture = with_stroke(np.full((SIDE, SIDE), 255, np.uint8), [(-20, 60), (130, 60)], ink=150, pen=50)
+    picture = with_stroke(picture, [(120, 70), (90, 150)], ink=40, pen=8)
+    assert not has_one(picture)
+    assert has_one(np.minimum(picture, PAPER))
+
+
+def test_light_ink_is_not_dark() -> None:
+    """On a dark board, what is light beside a light stroke is no glare on dark ink."""
+    assert not has_one(255 - lit(seven(8), (100, 210), 50, 0.6))
+
+
+@pytest.mark.parametrize(("faint", "strong"), [(50, 50), (20, 4)])
+def test_uneven_ink_is_no_shadow(faint: int, strong: int) -> None:
+    """Of a marker that runs dry, the stronger part is as deep as the rest; a faint stroke to the edge is not deep."""
+    picture = with_stroke(np.full((SIDE, SIDE), PAPER, np.uint8), [(-20, 60), (130, 60)], ink=130, pen=faint)
+    assert not has_one(with_stroke(picture, [(130, 70), (125, 80)], ink=60, pen=strong))
+
+
+def test_bold_ink_beside_a_shadow() -> None:
+    """Ink that is stronger needs not be thin."""
+    assert has_one(lit(seven(38), (210, 100), 70, 0.7))
+
+
+@pytest.mark.parametrize("shape", [(1, 384), (384, 2), (20, 2000)])
+def test_long_pictures(shape: tuple[int, int]) -> None:
+    """However narrow: there is an answer."""
+    picture = np.random.default_rng(1).integers(60, 200, shape).astype(np.uint8)
+    assert isinstance(has_shadow(picture, smooth_ground(picture)), bool)
