@@ -59,8 +59,7 @@ def ink_response(grey: Grey) -> tuple[Response, bool]:
     rest = percentile(smooth.rest, FRAME_PERCENTILE)
     if rest <= FLAT_GROUND:
         if not is_clean and has_shadow(grey, smooth):
-            response, ground = _on_side(grey, picture, dark=True)
-            return _in_full_light(response, ground), True
+            return _in_full_light(*_on_side(grey, picture, dark=True)), True
         residual = picture - smooth.picture
         # Ink is the minority: the residuals' third moment points to its side.
         return _on_even_ground(picture, smooth.picture, rest, dark=float(np.vdot(residual * residual, residual)) < 0.0)

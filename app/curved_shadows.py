@@ -8,7 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from app.ground import CLEAN_STEP, SATURATED, Grey, Level, Mask, Surface, frame_of, may_have_shadows, shrunk
+from app.ground import CLEAN_STEP, SATURATED, Grey, Level, Mask, Surface, frame_of, may_have_shadows, percentile, shrunk
 
 SHADOW_SIDE: Final = 80
 """Pixels of the longer side at which shadows are told from strokes, without grain."""
@@ -26,10 +26,10 @@ MOST_STRENGTH: Final = 0.85
 """A shadow or a glare leaves the surface by at most this share of what the ink does; bold ink is as strong as any."""
 
 STRONG_SHARE: Final = 0.5
-"""Strokes are at most this share as deep as a fainter shadow; of bold ink that is uneven, the stronger parts are."""
+"""Strokes are at most this share as deep as a fainter shadow; where bold ink is uneven, its dark parts are deeper."""
 
 THIN_SHARE: Final = 0.35
-"""Beside such a shadow there are strokes less deep than this share of it."""
+"""Beside a shadow as dark as the ink there are strokes less deep than this share of it."""
 
 LEAST_THIN: Final = 0.05
 """Share of all that leaves the surface that they are at least."""
@@ -69,8 +69,9 @@ def has_shadow(grey: Grey, surface: Surface) -> bool:
 def _stronger_strokes(off: Grey, leaving: Mask, depth: Level) -> Mask | None:
     """Strokes that leave the surface by more than what is deepest does, if that does by enough to pass for ink."""
     deepest = float(depth.max())
-    strength = np.percentile(off[depth >= DEEPEST_SHARE * deepest], 50.0)
-    ink = np.percentile(off[leaving > 0], 98.0)
+    levels = off.astype(np.float32)
+    strength = percentile(levels[depth >= DEEPEST_SHARE * deepest], 50.0)
+    ink = percentile(levels[leaving > 0], 98.0)
     if not LEAST_STRENGTH * ink <= strength < MOST_STRENGTH * ink:
         return None
     strong = (off > (strength + ink) / 2).astype(np.uint8)

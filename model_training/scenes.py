@@ -37,7 +37,7 @@ def _enlarged(digit: Picture, side: int) -> npt.NDArray[np.float32]:
     return np.asarray(np.clip(large / 255, 0.0, 1.0), np.float32)
 
 
-def _shot(picture: npt.NDArray[np.floating], random: Random) -> Picture:
+def _shot(picture: Level, random: Random) -> Picture:
     """A picture with the noise of a scanner or a camera."""
     return np.clip(picture + random.normal(0.0, 3.0, picture.shape), 0, 255).astype(np.uint8)
 

@@ -8,7 +8,7 @@ import pytest
 from app.curved_shadows import has_shadow
 from app.ground import smooth_ground
 from app.normalization import normalize
-from tests.pictures import with_stroke
+from tests.pictures import canvas, with_stroke
 
 Grey = npt.NDArray[np.uint8]
 
@@ -19,8 +19,7 @@ PAPER = 210
 
 def seven(pen: int) -> Grey:
     """A seven on white paper."""
-    sheet = np.full((SIDE, SIDE), PAPER, np.uint8)
-    return with_stroke(sheet, [(60, 60), (130, 60), (90, 150)], ink=60, pen=pen)
+    return with_stroke(canvas(SIDE, SIDE, PAPER), [(60, 60), (130, 60), (90, 150)], ink=60, pen=pen)
 
 
 def lit(sheet: Grey, middle: tuple[int, int], radius: int, light: float) -> Grey:
@@ -72,7 +71,7 @@ def test_small_pictures_have_none() -> None:
 
 def test_drawings_cast_none() -> None:
     """Strokes of a translucent brush overlap on a white canvas: nothing of that is a shadow."""
-    picture = with_stroke(np.full((SIDE, SIDE), 255, np.uint8), [(-20, 60), (130, 60)], ink=150, pen=50)
+    picture = with_stroke(canvas(SIDE, SIDE), [(-20, 60), (130, 60)], ink=150, pen=50)
     picture = with_stroke(picture, [(120, 70), (90, 150)], ink=40, pen=8)
     assert not has_one(picture)
     assert has_one(np.minimum(picture, PAPER))
@@ -86,7 +85,7 @@ def test_light_ink_is_not_dark() -> None:
 @pytest.mark.parametrize(("faint", "strong"), [(50, 50), (20, 4)])
 def test_uneven_ink_is_no_shadow(faint: int, strong: int) -> None:
     """Of a marker that runs dry, the stronger part is as deep as the rest; a faint stroke to the edge is not deep."""
-    picture = with_stroke(np.full((SIDE, SIDE), PAPER, np.uint8), [(-20, 60), (130, 60)], ink=130, pen=faint)
+    picture = with_stroke(canvas(SIDE, SIDE, PAPER), [(-20, 60), (130, 60)], ink=130, pen=faint)
     assert not has_one(with_stroke(picture, [(130, 70), (125, 80)], ink=60, pen=strong))
 
 
