@@ -8,6 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from app.discs import opened
 from app.ground import CLEAN_STEP, SATURATED, Grey, Level, Mask, Surface, frame_of, may_have_shadows, percentile, shrunk
 
 SHADOW_SIDE: Final = 80
@@ -82,6 +83,5 @@ def _stronger_strokes(off: Grey, leaving: Mask, depth: Level) -> Mask | None:
 def _thin_strokes(leaving: Mask, deepest: float) -> Mask | None:
     """Strokes beside something much deeper that the picture's frame cuts."""
     size = 2 * round(THIN_SHARE * deepest) + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    thin = np.asarray(cv2.morphologyEx(leaving, cv2.MORPH_TOPHAT, kernel), np.uint8)
+    thin = leaving - opened(leaving, size)
     return thin if cv2.countNonZero(thin) >= LEAST_THIN * cv2.countNonZero(leaving) else None

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from app.discs import closed, opened
+
 Grey = npt.NDArray[np.uint8]
 """uint8 (height, width), 0 black to 255 white."""
 
@@ -310,10 +312,10 @@ def local_ground(grey: Grey, dark: bool) -> Level:
     """The ground under the ink by grey-scale closing (dark ink) or opening (light ink): follows shadow edges."""
     small = shrunk(grey, GROUND_SIDE)
     window = max(3, int(min(small.shape) * GROUND_WINDOW) | 1)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (window, window))
-    ground = cv2.morphologyEx(cv2.medianBlur(small, 3), cv2.MORPH_CLOSE if dark else cv2.MORPH_OPEN, kernel)
-    ground = cv2.GaussianBlur(ground, (0, 0), max(0.5, window / 24)).astype(np.float32)
-    return np.asarray(ground if small is grey else cv2.resize(ground, grey.shape[::-1]), np.float32)
+    evened = np.asarray(cv2.medianBlur(small, 3), np.uint8)
+    ground = closed(evened, window) if dark else opened(evened, window)
+    soft = cv2.GaussianBlur(ground, (0, 0), max(0.5, window / 24)).astype(np.float32)
+    return np.asarray(soft if small is grey else cv2.resize(soft, grey.shape[::-1]), np.float32)
 
 
 def shrunk(grey: Grey, side: int) -> Grey:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.contract import BOX, INPUT_SHAPE, SIDE
+from app.discs import dilated
 from app.enlargement import without_blur, without_squares
 from app.ground import Grey, shrunk, stroke_width
 from app.ink import find_ink
@@ -163,5 +164,4 @@ def _widen(crop: Grey) -> Grey:
         return crop
     margin = round(missing / 2)
     padded = cv2.copyMakeBorder(crop, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
-    return np.asarray(cv2.dilate(padded, kernel), np.uint8)
+    return dilated(np.asarray(padded, np.uint8), 2 * margin + 1)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from app.ground import GROUND_SIDE, SMALL_SIDE, Grey, Level, Sample, percentile, shrunk
 
+Numbers = npt.NDArray[np.float64]
 Profile = npt.NDArray[np.float32]
 """float32 (n,), the grey levels of lines across a picture."""
 
@@ -131,11 +132,9 @@ def _angle_across(soft: Grey, coarse: Grey) -> tuple[float, bool]:
 
 def _profile(frame: "_Frame", angle: float) -> Profile | None:
     """The ground's grey levels across the lines; None where ink reaches too much of the frame."""
-    ways = frame.ways(angle)
-    if np.mean(_apart(ways) > ALIKE) > MOST_INK:
+    if np.mean(frame.apart(np.array([angle])) > ALIKE) > MOST_INK:
         return None
-    places = np.linspace(0.0, ways[0].places[-1], frame.height + frame.width)
-    one, other = (np.interp(places, way.places, way.levels) for way in ways)
+    one, other = frame.ends(angle)
     apart = np.abs(one - other) > ALIKE
     ends = np.where(apart, np.maximum(one, other), (one + other) / 2).astype(np.float32)
     line = np.ones((1, max(1, round(LINE_SHARE * len(ends)))), np.uint8)
@@ -156,53 +155,70 @@ def _turned(picture: npt.NDArray[Sample], mirrored: bool) -> npt.NDArray[Sample]
 class _Way:
     """One of the two ways along a picture's frame from its top left corner to its bottom right one."""
 
-    places: npt.NDArray[np.float64]
-    """Of its pixels across the lines, in pixels, rising from 0."""
-    levels: npt.NDArray[np.float64]
-    """Their grey levels."""
+    levels: Numbers
+    """Grey levels of its pixels."""
+    turn: int
+    """The pixel at which it goes round the corner between."""
+
+    def places(self, before: Numbers, after: Numbers) -> Numbers:
+        """How far its n pixels lie across the lines, in pixels, where each step takes so much: (m, 1) -> (m, n)."""
+        index = np.arange(self.levels.size)
+        return np.where(index <= self.turn, index * before, self.turn * before + (index - self.turn) * after)
+
+    def levels_at(self, places: Numbers, before: Numbers, after: Numbers) -> Numbers:
+        """Grey levels at any such places, (m, k), between its pixels too."""
+        corner = self.turn * before
+        index = np.where(places <= corner, places / before, self.turn + (places - corner) / after)
+        below = np.minimum(index.astype(np.intp), self.levels.size - 2)
+        return np.asarray(self.levels[below] + (index - below) * np.diff(self.levels)[below], np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """The frame of a picture, which consists of two ways: each line across the picture leads from one to the other."""
+    """The frame of a picture: each line across the picture leads from one way to the other."""
 
-    height: int
-    width: int
-    above: npt.NDArray[np.float64]
-    """Grey levels of the upper edge and then of the right one."""
-    below: npt.NDArray[np.float64]
-    """The same of the left edge and then of the lower one."""
+    above: _Way
+    """Along the upper edge and then the right one."""
+    below: _Way
+    """Along the left edge and then the lower one."""
 
     @classmethod
     def of(cls, picture: Grey) -> "_Frame":
-        above, below = (picture[0], picture[1:, -1]), (picture[:, 0], picture[-1, 1:])
-        return cls(*picture.shape, *(np.concatenate(edges).astype(np.float64) for edges in (above, below)))
+        edges = [(picture[0], picture[1:, -1]), (picture[:, 0], picture[-1, 1:])]
+        return cls(*(_Way(np.concatenate(pair).astype(np.float64), pair[0].size - 1) for pair in edges))
 
-    def ways(self, angle: float) -> tuple[_Way, _Way]:
-        """Both, with the places of their pixels across the lines."""
-        right, down = _places(self.width, self.height, angle)
-        above, below = np.concatenate([right, right[-1] + down[1:]]), np.concatenate([down, down[-1] + right[1:]])
-        return _Way(above, self.above), _Way(below, self.below)
+    def apart(self, angles: Numbers) -> Numbers:
+        """How much each pixel differs from the other end of its line at each angle, in grey levels: (m,) -> (m, n)."""
+        right, down = _steps(angles[:, None])
+        above, below = self.above.places(right, down), self.below.places(down, right)
+        there = self.above.levels - self.below.levels_at(above, down, right)
+        back = self.below.levels - self.above.levels_at(below, right, down)
+        return np.asarray(np.abs(np.concatenate([there, back], axis=1)), np.float64)
+
+    def ends(self, angle: float) -> tuple[Numbers, Numbers]:
+        """The grey levels of both ways at the same places across the lines, evenly from corner to corner."""
+        right, down = _steps(np.array([[angle]]))
+        last = self.above.places(right, down)[:, -1:]
+        places = last * np.linspace(0.0, 1.0, self.above.levels.size + 1)
+        return self.above.levels_at(places, right, down)[0], self.below.levels_at(places, down, right)[0]
 
 
-def _places(width: int, height: int, angle: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """How far each column and each row lies across the lines, in pixels; a pixel's place is the sum of both."""
-    return np.arange(width) * np.cos(np.radians(angle)), np.arange(height) * np.sin(np.radians(angle))
+def _steps(angle: Numbers) -> tuple[Numbers, Numbers]:
+    """How far a step to the right and one down lead across the lines, in pixels."""
+    return np.cos(np.radians(angle)), np.sin(np.radians(angle))
 
 
-def _best(frame: _Frame, angles: npt.NDArray[np.float64]) -> tuple[float, float]:
+def _best(frame: _Frame, angles: Numbers) -> tuple[float, float]:
     """By how much the ends of lines differ at that of the angles where they are most alike, and the angle."""
-    apart = [float(np.minimum(_apart(frame.ways(angle)), MOST_APART).mean()) for angle in angles]
+    apart = np.minimum(frame.apart(angles), MOST_APART).mean(axis=1)
     best = int(np.argmin(apart))
-    return apart[best], float(angles[best])
+    return float(apart[best]), float(angles[best])
 
 
-def _apart(ways: tuple[_Way, _Way]) -> npt.NDArray[np.float64]:
-    """How much each pixel of the frame differs from the other end of its line, in grey levels."""
-    one, other = ways
-    there = one.levels - np.interp(one.places, other.places, other.levels)
-    back = other.levels - np.interp(other.places, one.places, one.levels)
-    return np.asarray(np.abs(np.concatenate([there, back])), np.float64)
+def _places(width: int, height: int, angle: float) -> tuple[Numbers, Numbers]:
+    """How far each column and each row lies across the lines, in pixels; a pixel's place is the sum of both."""
+    right, down = _steps(np.array(angle))
+    return np.arange(width) * right, np.arange(height) * down
 
 
 def _spread(profile: Profile, angle: float, shape: tuple[int, ...]) -> Level:

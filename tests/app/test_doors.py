@@ -140,7 +140,7 @@ class TestKeys:
             assert client.get("/metrics").status_code == 200
             assert client.get("/model").status_code == 401
 
-    @pytest.mark.parametrize("key", [KEY, OTHER_KEY])
+    @pytest.mark.parametrize("key", [KEY, OTHER_KEY], ids=["one", "other"])
     @pytest.mark.parametrize(
         "headers",
         [
