@@ -42,8 +42,9 @@ compare: $(DEV_READY) ## compare the published models with classical methods; ta
 compile: $(DEV_READY) ## publish a saved Keras model of your own with its compiled twin (MODEL=path.keras, NAME=custom)
 	$(DEV)/python -m model_training compile $(MODEL) $(if $(NAME),--name $(NAME))
 
+# A file's tests share servers and models, and stay together; each process takes a gigabyte of memory.
 test: $(DEV_READY) ## run the tests (ARGS for pytest)
-	$(DEV)/python -m pytest $(ARGS)
+	$(DEV)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: $(DEV_READY) ## feed broken pictures, bodies and requests to everything that reads them; Linux on x86 only (FUZZ_SECONDS=3600, ONLY="png http")
 	$(DEV)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: --upgrade \

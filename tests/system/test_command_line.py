@@ -71,7 +71,9 @@ def test_client_of_the_service(server: Server) -> None:
 def test_resume_after_an_interrupt(digits: Path, tmp_path: Path, ending: signal.Signals) -> None:
     """Ctrl-C leaves whole lines and 130; after it, and after being killed, resuming completes the very output."""
     output = tmp_path / "out.csv"
-    arguments = (digits, "--format", "csv", "-o", output)
+    # So many that it has long to go when the first are read, however busy the machine is.
+    reading = (*[digits] * 5, "--format", "csv")
+    arguments = (*reading, "-o", output)
     process = start(*arguments)
     wait_until(lambda: output.exists() and output.stat().st_size > 0, process)
     process.send_signal(ending)
@@ -85,7 +87,7 @@ def test_resume_after_an_interrupt(digits: Path, tmp_path: Path, ending: signal.
     whole = output.read_bytes()
     assert whole.startswith(interrupted)
     assert len(interrupted) < len(whole)
-    assert run(digits, "--format", "csv")[1] == whole
+    assert run(*reading)[1] == whole
 
 
 def test_closed_pipe_is_quiet(digits: Path) -> None:
