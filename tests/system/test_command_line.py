@@ -72,8 +72,8 @@ def test_resume_after_an_interrupt(digits: Path, tmp_path: Path, ending: signal.
     """Ctrl-C leaves whole lines and 130; after it, and after being killed, resuming completes the very output."""
     output = tmp_path / "out.csv"
     # So many that it has long to go when the first are read, however busy the machine is.
-    reading = (*[digits] * 5, "--format", "csv")
-    arguments = (*reading, "-o", output)
+    reading: list[str | Path] = [*[digits] * 5, "--format", "csv"]
+    arguments = [*reading, "-o", output]
     process = start(*arguments)
     wait_until(lambda: output.exists() and output.stat().st_size > 0, process)
     process.send_signal(ending)
