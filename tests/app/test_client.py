@@ -210,7 +210,7 @@ def test_giving_up_ends_a_pause() -> None:
         ("-1", 0, 0),
         ("²", 0, 0),
         ("9" * 5000, LONGEST_WAIT, LONGEST_WAIT),
-        (email.utils.formatdate(time.time() + 1000, usegmt=True), LONGEST_WAIT, LONGEST_WAIT),
+        pytest.param(email.utils.formatdate(time.time() + 1000, usegmt=True), LONGEST_WAIT, LONGEST_WAIT, id="later"),
         (email.utils.formatdate(0, usegmt=True), 0, 0),
     ],
 )
