@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from app.bands import banded_ground
 from app.curved_shadows import has_shadow
+from app.errors import NoInkError
 from app.ground import (
     FLAT_GROUND,
     FRAME_PERCENTILE,
@@ -22,6 +23,7 @@ from app.ground import (
     robust_deviation,
     smooth_ground,
 )
+from app.paper import without_dark_lines
 from app.straight_shadows import shaded_ground
 
 Response = npt.NDArray[np.float32]
@@ -35,6 +37,9 @@ NOISE_MULTIPLE: Final = 4.0
 
 DARK_PRIOR: Final = 2.0
 """Dark ink must be this much less likely than light ink to be taken for ground: most people write dark on light."""
+
+FAINT_SHARE: Final = 0.5
+"""Share of the ink threshold that is still ink where it is connected to ink (hysteresis, as in Canny, 1986)."""
 
 DARKEST_GROUND: Final = 40.0
 """A ground darker than this counts as this bright, so that the noise of night is not taken for ink."""
@@ -50,15 +55,16 @@ def ink_response(grey: Grey) -> tuple[Response, bool]:
     bands = banded_ground(grey)
     if bands is not None:
         return _on_bands(picture, bands)
-    smooth = smooth_ground(grey)
+    paper = without_dark_lines(grey)
+    smooth = smooth_ground(paper)
     is_clean = has_clean_frame(smooth)
     if not is_clean:
-        shaded = shaded_ground(grey)
+        shaded = shaded_ground(paper)
         if shaded is not None:
             return _on_even_ground(picture, shaded, 0.0, dark=True)
     rest = percentile(smooth.rest, FRAME_PERCENTILE)
     if rest <= FLAT_GROUND:
-        if not is_clean and has_shadow(grey, smooth):
+        if not is_clean and has_shadow(paper, smooth):
             return _in_full_light(*_on_side(grey, picture, dark=True)), True
         residual = picture - smooth.picture
         # Ink is the minority: the residuals' third moment points to its side.
@@ -69,6 +75,21 @@ def ink_response(grey: Grey) -> tuple[Response, bool]:
         ground, dark = tight
         return _on_even_ground(picture, ground, 0.0, dark)
     return _on_local_ground(grey, picture)
+
+
+def ink_level(response: Response) -> float:
+    """What parts strong ink from faint ink and the rest of what stands out (Otsu, 1979), in grey levels.
+
+    Raises:
+        NoInkError: nothing stands out.
+    """
+    standing_out = response[response > 0.0]
+    if standing_out.size == 0:
+        raise NoInkError("No ink was found: the picture is blank. Write the digit larger, darker, or closer.")
+    ceiling = percentile(standing_out, 99.0)
+    levels = np.minimum(standing_out * (255.0 / ceiling), 255.0).astype(np.uint8)
+    threshold = float(cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
+    return threshold * ceiling / 255.0
 
 
 def _on_bands(picture: Response, bands: Response) -> tuple[Response, bool]:

@@ -12,6 +12,7 @@ import pi_heif
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from app.colours import clearest
 from app.containers import stripped
 from app.contract import MAX_PIXELS
 from app.errors import DamagedPictureError, TooManyPixelsError, UnsupportedFormatError
@@ -82,9 +83,6 @@ _UPRIGHT: Final = {
 
 _FULL_SCALES: Final = (1.0, 255.0, 65535.0)
 """Whites of float, 8-bit and 16-bit samples."""
-
-_COLOUR_GAIN: Final = 2
-"""So many times the contrast of the luma makes a single colour worth more than all together."""
 
 _LARGEST_SAMPLE: Final = 1e30
 """Of a float picture; averages of larger ones would overflow."""
@@ -283,15 +281,10 @@ def _reduced(image: Image.Image, working_side: int) -> Image.Image:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """Luma, or where it shows next to nothing the one colour that shows more: red ink on brown paper, say."""
+    """The grey in which ink shows best; colour models without red, green and blue have but their luma."""
     if image.mode == "L":
         return image
-    luma = image.convert("L")
-    if image.mode != "RGB":
-        return luma
-    contrasts = np.ptp(np.asarray(image.getextrema()), axis=1)
-    strongest = int(contrasts.argmax())
-    return image.getchannel(strongest) if contrasts[strongest] > _COLOUR_GAIN * np.ptp(luma.getextrema()) else luma
+    return clearest(image) if image.mode == "RGB" else image.convert("L")
 
 
 def _flattened(image: Image.Image) -> Image.Image:

@@ -10,37 +10,13 @@ from typing import Final
 import cv2
 import numpy as np
 
-from app.contrast import Response, ink_response
+from app.contrast import FAINT_SHARE, Response, ink_level, ink_response
 from app.errors import NoInkError
 from app.frames import without_border, without_edge_lines, without_frames
-from app.ground import Grey, Mask, mean_depth, percentile
+from app.ground import Grey, Mask, percentile
+from app.rules import RULE_SPAN, without_rules
 from app.sheet import find_sheet
-from app.straight_lines import lying_runs
 from app.thin_lines import may_have_lines, without_thin_lines
-
-RULE_RUN: Final = 0.2
-"""A rule is made of straight runs at least this long, as a share of the picture."""
-
-RULE_SPAN: Final = 0.95
-"""A rule goes from edge to edge, or nearly: at least this share of the picture."""
-
-LEAST_RUN: Final = 12
-"""Pictures in which a run would be shorter than this, in pixels, are too small to have rules."""
-
-RULE_DEPTH: Final = 0.01
-"""Mean depth of rules, as a share of the picture's longer side: a quarter of their width. Wider ones are strokes."""
-
-LEAST_RULES: Final = 3
-"""So many rules with next to nothing beside them are an empty sheet; fewer may be strokes of a digit."""
-
-SPECK_SHARE: Final = 0.1
-"""Next to nothing: fewer pixels than a hairline as long as this share of the picture."""
-
-STROKE_SHARE: Final = 0.15
-"""A stroke is at least so long, as a share of the picture's longer side."""
-
-RULE_CONTRAST: Final = 0.75
-"""Rules stand out by at most this share of what the ink does."""
 
 SIDE_SHARE: Final = 0.3
 """Where more than this share of a sheet or of what lies around it would be ink, it is none."""
@@ -50,9 +26,6 @@ SAME_SHARE: Final = 0.8
 
 SURROUNDED: Final = 0.5
 """Ink across a sheet's edge is a digit's all the same when at least this share of the picture's frame is no sheet."""
-
-FAINT_SHARE: Final = 0.5
-"""Share of the ink threshold that is still ink where it is connected to ink (hysteresis, as in Canny, 1986)."""
 
 LEAST_PIECE: Final = 0.02
 """A separate piece of ink smaller than this share of the digit is a speck."""
@@ -73,8 +46,6 @@ STACKED: Final = 0.5
 
 MOST_CUT: Final = 0.3
 """What the picture's edge cuts off from a neighbour is at most this share of the digit."""
-
-_NEIGHBOURS: Final = np.ones((3, 3), np.uint8)
 
 # Pictures are small and the service's threads are its own: OpenCV's would only get in their way.
 cv2.setNumThreads(1)
@@ -159,7 +130,7 @@ def find_writing(grey: Grey) -> Writing:
 
 def _find_writing(grey: Grey) -> Writing:
     response, dark = ink_response(grey)
-    response = _without_rules(response)
+    response = without_rules(response)
     return Writing(response, _threshold(response), dark)
 
 
@@ -197,74 +168,13 @@ def _left_out(others: Mask, digit: Mask) -> float:
     return float(share[counts].max(initial=0.0))
 
 
-def _without_rules(response: Response) -> Response:
-    """Drop the lines of ruled and squared paper: straight, from edge to edge, and fainter than the ink.
-
-    Where ink crosses a rule it is darker than the rule and stays. Several thin rules, with nothing beside them and no
-    stroke along them, are an empty sheet.
-    """
-    standing_out = (response > 0.0).astype(np.uint8)
-    along, lines_along = _rules(standing_out)
-    across, lines_across = _rules(standing_out.T)
-    rules = along | across.T
-    # Between two dotted lines there may be a straight run with no ink in it.
-    if not cv2.hasNonZero(rules):
-        return response
-    level = percentile(response[rules > 0], 30.0)
-    beside = response[(standing_out > 0) & (cv2.dilate(rules, _NEIGHBOURS) == 0)]
-    longer = max(response.shape)
-    if beside.size < SPECK_SHARE * longer:
-        # Straight strokes that cross a rule look like a part of it, but for their darkness.
-        strong = ((rules > 0) & (response > level / RULE_CONTRAST)).astype(np.uint8)
-        if not STROKE_SHARE <= _longest(strong) / longer < RULE_SPAN:
-            is_sheet = lines_along + lines_across >= LEAST_RULES and mean_depth(rules) <= RULE_DEPTH * longer
-            return np.zeros_like(response) if is_sheet else response
-        beside = response[strong > 0]
-    ink = percentile(beside, 95.0)
-    if level > RULE_CONTRAST * ink:
-        return response
-    return np.where((rules > 0) & (response < (level + ink) / 2), np.float32(0.0), response)
-
-
-def _longest(mask: Mask) -> int:
-    """The longer side of the longest connected piece, in pixels."""
-    stats = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:]
-    return int(stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(initial=0))
-
-
-def _rules(standing_out: Mask) -> tuple[Mask, int]:
-    """The nearly horizontal lines from the left edge to the right one, 1 and 0, and how many they are."""
-    width = standing_out.shape[1]
-    run = int(width * RULE_RUN)
-    # Most ink ends before the edges: nothing on it has to be looked for.
-    if run < LEAST_RUN or not _spans(standing_out):
-        return np.zeros(standing_out.shape, np.uint8), 0
-    runs = lying_runs(standing_out, run)
-    if not _spans(runs):
-        return np.zeros(standing_out.shape, np.uint8), 0
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
-    spans = stats[:, cv2.CC_STAT_WIDTH] >= RULE_SPAN * width
-    spans[0] = False
-    return np.asarray(spans[labels] & standing_out, np.uint8), int(spans.sum())
-
-
-def _spans(mask: Mask) -> bool:
-    """Whether what is there could make up a line from edge to edge."""
-    return bool(cv2.countNonZero(cv2.reduce(mask, 0, cv2.REDUCE_MAX)) >= RULE_SPAN * mask.shape[1])
-
-
 def _threshold(response: Response) -> Mask:
     """Threshold with hysteresis: strong ink, and the faint ink that is connected to it.
 
     Raises:
         NoInkError: no pixel stands out.
     """
-    standing_out = response[response > 0.0]
-    if standing_out.size == 0:
-        raise NoInkError("No ink was found: the picture is blank. Write the digit larger, darker, or closer.")
-    ceiling = percentile(standing_out, 99.0)
-    levels = np.minimum(standing_out * (255.0 / ceiling), 255.0).astype(np.uint8)
-    threshold = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0] * ceiling / 255.0
+    threshold = ink_level(response)
     faint = (response > FAINT_SHARE * threshold).astype(np.uint8)
     count, labels = cv2.connectedComponents(faint, connectivity=8)
     shade = np.zeros(count, np.uint8)
@@ -320,5 +230,5 @@ def _main_pieces(ink: Mask) -> Mask:
 def stroke_picture(response: Response, mask: Mask) -> Grey:
     """The digit alone, white on black, with the soft edges of its strokes."""
     level = percentile(response[mask > 0], 60.0)
-    around = cv2.dilate(mask, _NEIGHBOURS)
+    around = cv2.dilate(mask, np.ones((3, 3), np.uint8))
     return np.asarray(cv2.bitwise_and(cv2.convertScaleAbs(response, alpha=255.0 / level), around), np.uint8)

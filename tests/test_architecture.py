@@ -104,6 +104,9 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.local",
     "app.results",
     "app.resuming",
+    "app.colours",
+    "app.paper",
+    "app.rules",
     "app.walk",
     "app.values",
 }
@@ -143,6 +146,7 @@ LAYERS = [
     {
         "app.allocator",
         "app.bands",
+        "app.colours",
         "app.containers",
         "app.curved_shadows",
         "app.enlargement",
@@ -154,6 +158,7 @@ LAYERS = [
         "app.requests",
         "app.logs",
         "app.metrics",
+        "app.paper",
     },
     {
         "app.contrast",
@@ -165,7 +170,8 @@ LAYERS = [
         "app.feedback.migrations.env",
         "app.feedback.schema",
     },
-    {"app.decoding", "app.ink", "app.artifact", "app.classifier", "app.settings", "app.draining"},
+    {"app.decoding", "app.rules", "app.artifact", "app.classifier", "app.settings", "app.draining"},
+    {"app.ink"},
     {"app.about", "app.normalization", "app.judgement", "app.explanation", "app.row_reader"},
     {"app.pieces", "app.drift", "app.feedback.corrections"},
     {"app.cutting", "app.layout"},

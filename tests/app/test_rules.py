@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app import ink
+from app import ink, rules
 
 Mask = npt.NDArray[np.uint8]
 
@@ -33,10 +33,10 @@ def test_rules_are_those_of_the_long_way(lines: list[tuple[int, int, int, int, i
     """Where nothing can reach from edge to edge no rule is looked for, and none would be found."""
     mask = masked(lines, specks)
     for side in (mask, np.ascontiguousarray(mask.T), mask.T):
-        found, count = ink._rules(side)
+        found, count = rules._rules(side)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(ink, "_spans", lambda _: True)
-            expected, expected_count = ink._rules(side)
+            patch.setattr(rules, "_spans", lambda _: True)
+            expected, expected_count = rules._rules(side)
         assert count == expected_count
         assert np.array_equal(found, expected)
         assert found.dtype == expected.dtype
@@ -45,7 +45,7 @@ def test_rules_are_those_of_the_long_way(lines: list[tuple[int, int, int, int, i
 def test_rules_are_found() -> None:
     """Lines from edge to edge are rules, and those that end before are none."""
     mask = masked([(20, 0, 20, 99, 1), (60, 0, 60, 99, 1), (40, 10, 40, 89, 1)], 0)
-    found, count = ink._rules(mask)
+    found, count = rules._rules(mask)
     assert count == 2
     assert np.flatnonzero(found.any(axis=1)).tolist() == [20, 60]
 
@@ -65,4 +65,4 @@ def test_spans(columns: int, spans: bool) -> None:
     """What is there may make up a line when it is in nearly all columns, in whichever rows."""
     mask = np.zeros((80, 100), np.uint8)
     mask[np.arange(columns) % 80, np.arange(columns)] = 1
-    assert ink._spans(mask) is spans
+    assert rules._spans(mask) is spans

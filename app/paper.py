@@ -1,0 +1,46 @@
+"""Ruled and squared paper: whether a picture shows some, and its ground between the rules, as pure functions."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from app.discs import closed
+from app.ground import CLEAN_STEP, SMALL_SIDE, Grey, Mask
+
+RULE_WIDTH: Final = 0.0125
+"""Rules are narrower than twice this share of a picture's longer side."""
+
+LEAST_LEAVING: Final = 3
+"""Rules leave a picture over both of two opposite edges, at so many places at least; strokes seldom do."""
+
+LEAST_IN_ALL: Final = 8
+"""The same of all edges together."""
+
+LONG: Final = 0.5
+"""What leaves it is long, as a share of the picture's shorter side; specks and grain are not."""
+
+
+def leaves_often(lines: Mask) -> bool:
+    """Whether long lines leave a picture over opposite edges as often as rules do, however these lie."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
+    longer = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    is_long = longer >= LONG * min(lines.shape)
+    is_long[0] = False
+    top, bottom, left, right = (_pieces(is_long[edge]) for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]))
+    return max(min(top, bottom), min(left, right)) >= LEAST_LEAVING and top + bottom + left + right >= LEAST_IN_ALL
+
+
+def without_dark_lines(grey: Grey) -> Grey:
+    """A picture of ruled paper without its rules, and without thin dark strokes; any other picture as it is."""
+    longer = max(grey.shape)
+    if longer <= SMALL_SIDE:
+        return grey
+    between = closed(grey, 2 * round(RULE_WIDTH * longer) + 1)
+    lines = (cv2.subtract(between, grey) > CLEAN_STEP).astype(np.uint8)
+    return np.where(lines > 0, between, grey) if leaves_often(lines) else grey
+
+
+def _pieces(edge: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
+    """How many pieces along an edge are True."""
+    return int(np.count_nonzero(edge[1:] & ~edge[:-1])) + int(edge[0])
