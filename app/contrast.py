@@ -63,8 +63,9 @@ def ink_response(grey: Grey) -> tuple[Response, bool]:
         if shaded is not None:
             return _on_even_ground(picture, shaded, 0.0, dark=True)
     rest = percentile(smooth.rest, FRAME_PERCENTILE)
-    if rest <= FLAT_GROUND:
-        if not is_clean and has_shadow(paper, smooth):
+    # Without its rules, paper that a shadow crosses seems as flat as any.
+    if rest <= FLAT_GROUND and (is_clean or paper is grey):
+        if not is_clean and has_shadow(grey, smooth):
             return _in_full_light(*_on_side(grey, picture, dark=True)), True
         residual = picture - smooth.picture
         # Ink is the minority: the residuals' third moment points to its side.

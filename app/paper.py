@@ -38,7 +38,10 @@ def without_dark_lines(grey: Grey) -> Grey:
         return grey
     between = closed(grey, 2 * round(RULE_WIDTH * longer) + 1)
     lines = (cv2.subtract(between, grey) > CLEAN_STEP).astype(np.uint8)
-    return np.where(lines > 0, between, grey) if leaves_often(lines) else grey
+    if not leaves_often(lines):
+        return grey
+    # Closing finds the brightest of the paper's grain.
+    return np.asarray(cv2.subtract(between, float(np.median(between - grey))), np.uint8)
 
 
 def _pieces(edge: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
