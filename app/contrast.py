@@ -55,9 +55,11 @@ def ink_response(grey: Grey) -> tuple[Response, bool]:
     bands = banded_ground(grey)
     if bands is not None:
         return _on_bands(picture, bands)
-    paper = without_dark_lines(grey)
-    smooth = smooth_ground(paper)
+    paper, smooth = grey, smooth_ground(grey)
     is_clean = has_clean_frame(smooth)
+    if not is_clean and (between := without_dark_lines(grey)) is not None:
+        paper, smooth = between, smooth_ground(between)
+        is_clean = has_clean_frame(smooth)
     if not is_clean:
         shaded = shaded_ground(paper)
         if shaded is not None:

@@ -14,6 +14,7 @@ from app.contrast import FAINT_SHARE, Response, ink_level, ink_response
 from app.errors import NoInkError
 from app.frames import without_border, without_edge_lines, without_frames
 from app.ground import Grey, Mask, percentile
+from app.paper import LEAST_SIDE
 from app.rules import RULE_SPAN, without_rules
 from app.sheet import find_sheet
 from app.thin_lines import may_have_lines, without_thin_lines
@@ -130,7 +131,8 @@ def find_writing(grey: Grey) -> Writing:
 
 def _find_writing(grey: Grey) -> Writing:
     response, dark = ink_response(grey)
-    response = without_rules(response)
+    if max(grey.shape) >= LEAST_SIDE:
+        response = without_rules(response)
     return Writing(response, _threshold(response), dark)
 
 

@@ -4,9 +4,13 @@ from typing import Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from app.discs import closed
-from app.ground import CLEAN_STEP, SMALL_SIDE, Grey, Mask
+from app.ground import CLEAN_STEP, Grey, Mask, frame_of
+
+LEAST_SIDE: Final = 60
+"""Pixels of the longer side; in smaller pictures strokes are as thin as rules."""
 
 RULE_WIDTH: Final = 0.0125
 """Rules are narrower than twice this share of a picture's longer side."""
@@ -23,27 +27,28 @@ LONG: Final = 0.5
 
 def leaves_often(lines: Mask) -> bool:
     """Whether long lines leave a picture over opposite edges as often as rules do, however these lie."""
+    if np.count_nonzero(frame_of(lines)) < LEAST_IN_ALL:
+        return False
     _, labels, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
-    longer = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
-    is_long = longer >= LONG * min(lines.shape)
+    is_long = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) >= LONG * min(lines.shape)
     is_long[0] = False
     top, bottom, left, right = (_pieces(is_long[edge]) for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]))
     return max(min(top, bottom), min(left, right)) >= LEAST_LEAVING and top + bottom + left + right >= LEAST_IN_ALL
 
 
-def without_dark_lines(grey: Grey) -> Grey:
-    """A picture of ruled paper without its rules, and without thin dark strokes; any other picture as it is."""
+def without_dark_lines(grey: Grey) -> Grey | None:
+    """Ruled paper without its rules, and without strokes as thin: uint8 (height, width); None of any other picture."""
     longer = max(grey.shape)
-    if longer <= SMALL_SIDE:
-        return grey
+    if longer < LEAST_SIDE:
+        return None
     between = closed(grey, 2 * round(RULE_WIDTH * longer) + 1)
-    lines = (cv2.subtract(between, grey) > CLEAN_STEP).astype(np.uint8)
-    if not leaves_often(lines):
-        return grey
+    if not leaves_often((cv2.subtract(between, grey) > CLEAN_STEP).astype(np.uint8)):
+        return None
     # Closing finds the brightest of the paper's grain.
-    return np.asarray(cv2.subtract(between, float(np.median(between - grey))), np.uint8)
+    offset = np.full_like(between, round(np.median(between - grey)))
+    return np.asarray(cv2.subtract(between, offset), np.uint8)
 
 
-def _pieces(edge: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
+def _pieces(edge: npt.NDArray[np.bool_]) -> int:
     """How many pieces along an edge are True."""
     return int(np.count_nonzero(edge[1:] & ~edge[:-1])) + int(edge[0])

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from app.contrast import FAINT_SHARE, Response, ink_level
-from app.ground import SMALL_SIDE, Mask, mean_depth, percentile
+from app.ground import Mask, mean_depth, percentile
 from app.paper import leaves_often
 from app.straight_lines import lying_runs
 
@@ -50,8 +50,6 @@ def without_rules(response: Response) -> Response:
 
 def _without_net(response: Response) -> Response:
     """Drop rules that lean, bend or run together in a photograph: they leave the picture again and again."""
-    if max(response.shape) <= SMALL_SIDE:
-        return response
     lines = (response > FAINT_SHARE * ink_level(response)).astype(np.uint8)
     if not leaves_often(lines):
         return response
