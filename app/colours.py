@@ -11,6 +11,9 @@ from app.ground import Grey, percentile
 GAIN: Final = 1.5
 """So many times as clearly as in the luma must ink show in a single colour to be looked for there."""
 
+PLAIN: Final = 64.0
+"""Grey levels between ink and ground; so far apart in the luma, they need no colour, and ink may have several."""
+
 COLOURLESS: Final = 24.0
 """Grey levels by which the colours of a grey picture differ at most."""
 
@@ -41,17 +44,20 @@ def clearest(image: Image.Image) -> Image.Image:
     red, green, blue = colours
     if min(image.size) < 3 or max(cv2.norm(red, green, cv2.NORM_INF), cv2.norm(green, blue, cv2.NORM_INF)) < COLOURLESS:
         return luma
-    clearness = [_clearness(colour) for colour in colours]
-    best = int(np.argmax(clearness))
-    return image.getchannel(best) if clearness[best] > GAIN * _clearness(np.asarray(luma)) else luma
+    steepest, clearness = _edges(np.asarray(luma))
+    if steepest > PLAIN:
+        return luma
+    found = [_edges(colour)[1] for colour in colours]
+    best = int(np.argmax(found))
+    return image.getchannel(best) if found[best] > GAIN * clearness else luma
 
 
-def _clearness(plane: Grey) -> float:
-    """How steep the edges of ink are, in relation to what else there is in the picture's frame."""
+def _edges(plane: Grey) -> tuple[float, float]:
+    """How steep the edges of ink are, in grey levels, and in relation to what else there is in the picture's frame."""
     steps = np.asarray(cv2.morphologyEx(plane, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), np.uint8)
     band = max(1, round(FRAME_SHARE * min(steps.shape)))
     inside = steps[band:-band, band:-band]
     around = cv2.norm(steps, cv2.NORM_L2SQR) - cv2.norm(inside, cv2.NORM_L2SQR)
     stride = max(1, max(steps.shape) // ENOUGH)
     steepest = percentile(steps[::stride, ::stride].astype(np.float32), EDGES)
-    return float(steepest / (np.sqrt(around / (steps.size - inside.size)) + GRAIN))
+    return steepest, float(steepest / (np.sqrt(around / (steps.size - inside.size)) + GRAIN))

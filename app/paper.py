@@ -42,11 +42,12 @@ def without_dark_lines(grey: Grey) -> Grey | None:
     if longer < LEAST_SIDE:
         return None
     between = closed(grey, 2 * round(RULE_WIDTH * longer) + 1)
-    if not leaves_often((cv2.subtract(between, grey) > CLEAN_STEP).astype(np.uint8)):
+    darker = between - grey
+    lines = (darker > CLEAN_STEP).astype(np.uint8)
+    if not leaves_often(lines):
         return None
     # Closing finds the brightest of the paper's grain.
-    offset = np.full_like(between, round(np.median(between - grey)))
-    return np.asarray(cv2.subtract(between, offset), np.uint8)
+    return between - np.minimum(between, np.uint8(np.median(darker[lines == 0])))
 
 
 def _pieces(edge: npt.NDArray[np.bool_]) -> int:

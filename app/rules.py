@@ -45,12 +45,13 @@ def without_rules(response: Response) -> Response:
     Raises:
         NoInkError: nothing stands out.
     """
-    return _without_net(_without_straight_rules(response))
+    return _without_straight_rules(_without_net(response))
 
 
 def _without_net(response: Response) -> Response:
     """Drop rules that lean, bend or run together in a photograph: they leave the picture again and again."""
-    lines = (response > FAINT_SHARE * ink_level(response)).astype(np.uint8)
+    # Some of a picture's rules are fainter than the others, and must not seem to end.
+    lines = (response > FAINT_SHARE**2 * ink_level(response)).astype(np.uint8)
     if not leaves_often(lines):
         return response
     band = max(2, round(EDGE_BAND * max(response.shape)))

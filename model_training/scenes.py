@@ -169,6 +169,25 @@ def _on_squared_paper(digit: Picture, random: Random) -> Picture:
     return _shot(paper * (1 - ink) + random.uniform(30, 90) * ink, random)
 
 
+def _on_paper_askew(digit: Picture, random: Random) -> Picture:
+    """Somewhere on ruled or squared paper that leans in the picture, in sidelight, often across a shadow's edge."""
+    ink = np.zeros((320, 320), np.float32)
+    size = int(random.integers(90, 230))
+    top, left = random.integers(0, 320 - size, 2)
+    ink[top : top + size, left : left + size] = _enlarged(digit, size)
+    angle, step, pen = np.radians(random.uniform(-8, 8)), random.uniform(16, 40), random.uniform(1, 3)
+    rows, columns = np.indices(ink.shape)
+    turned = rows * np.cos(angle) - columns * np.sin(angle), rows * np.sin(angle) + columns * np.cos(angle)
+    lines = [np.clip((pen + 1) / 2 - np.abs(place % step - step / 2), 0, 1) for place in turned]
+    paper = 240 - random.uniform(30, 80) * (lines[0] if random.random() < 0.5 else np.maximum(*lines))
+    light = 1 - random.uniform(0, 0.4) * columns / 320
+    if random.random() < 0.5:
+        side, edge = random.uniform(0, 2 * np.pi), random.uniform(-60, 60)
+        across = (rows - 160) * np.sin(side) + (columns - 160) * np.cos(side) - edge
+        light = 1 - random.uniform(0.3, 0.5) / (1 + np.exp(-across / random.uniform(2, 8)))
+    return _shot(cv2.GaussianBlur((paper * (1 - ink) + random.uniform(30, 110) * ink) * light, (0, 0), 0.7), random)
+
+
 def _on_a_table(digit: Picture, random: Random) -> Picture:
     """On a sheet that lies askew on a dark table."""
     turn = cv2.getRotationMatrix2D((120, 120), random.uniform(-8, 8), 1)
@@ -254,6 +273,7 @@ SCENES: Final[Mapping[str, Scene]] = MappingProxyType(
         "on a line": _on_a_line,
         "between lines of a form": _between_lines,
         "on squared paper": _on_squared_paper,
+        "on ruled paper that leans": _on_paper_askew,
         "on dark squares": _on_dark_squares,
         "on a sheet on a table": _on_a_table,
         "half in a shadow": _half_in_a_shadow,
