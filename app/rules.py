@@ -56,11 +56,9 @@ def _without_net(response: Response) -> Response:
         return response
     band = max(2, round(EDGE_BAND * max(response.shape)))
     lines[band:-band, band:-band] = 0
-    rules = percentile(response[lines > 0], 90.0)
-    ink = response[response > rules / RULE_CONTRAST]
-    if ink.size < SPECK_SHARE * max(response.shape):
-        return response
-    return np.where(response > (rules + percentile(ink, 75.0)) / 2, response, np.float32(0.0))
+    ink = response > percentile(response[lines > 0], 90.0) / RULE_CONTRAST
+    is_there = np.count_nonzero(ink) >= SPECK_SHARE * max(response.shape)
+    return np.where(ink, response, np.float32(0.0)) if is_there else response
 
 
 def _without_straight_rules(response: Response) -> Response:
