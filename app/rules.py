@@ -34,6 +34,9 @@ STROKE_SHARE: Final = 0.15
 RULE_CONTRAST: Final = 0.75
 """Rules stand out by at most this share of what the ink does."""
 
+MOST_RULE: Final = 1.1
+"""Hardly any pixel of a rule stands out by more than so many times as much as most; strokes have soft edges that do."""
+
 EDGE_BAND: Final = 0.04
 """Width of the band along a picture's edges in which nearly all that stands out are rules, as a share of its longer
 side."""
@@ -45,7 +48,7 @@ def without_rules(response: Response) -> Response:
     Raises:
         NoInkError: nothing stands out.
     """
-    return _without_straight_rules(_without_net(response))
+    return _without_net(_without_straight_rules(response))
 
 
 def _without_net(response: Response) -> Response:
@@ -56,9 +59,9 @@ def _without_net(response: Response) -> Response:
         return response
     band = max(2, round(EDGE_BAND * max(response.shape)))
     lines[band:-band, band:-band] = 0
-    ink = response > percentile(response[lines > 0], 90.0) / RULE_CONTRAST
-    is_there = np.count_nonzero(ink) >= SPECK_SHARE * max(response.shape)
-    return np.where(ink, response, np.float32(0.0)) if is_there else response
+    rules = percentile(response[lines > 0], 90.0)
+    is_there = np.count_nonzero(response > rules / RULE_CONTRAST) >= SPECK_SHARE * max(response.shape)
+    return np.where(response > MOST_RULE * rules, response, np.float32(0.0)) if is_there else response
 
 
 def _without_straight_rules(response: Response) -> Response:
