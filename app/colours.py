@@ -40,8 +40,8 @@ def clearest(image: Image.Image) -> Image.Image:
         L, of the same size.
     """
     luma = image.convert("L")
-    colours = [np.asarray(colour) for colour in image.split()]
-    red, green, blue = colours
+    channels = image.split()
+    red, green, blue = colours = [np.asarray(channel) for channel in channels]
     if min(image.size) < 3 or max(cv2.norm(red, green, cv2.NORM_INF), cv2.norm(green, blue, cv2.NORM_INF)) < COLOURLESS:
         return luma
     steepest, clearness = _edges(np.asarray(luma))
@@ -49,7 +49,7 @@ def clearest(image: Image.Image) -> Image.Image:
         return luma
     found = [_edges(colour)[1] for colour in colours]
     best = int(np.argmax(found))
-    return image.getchannel(best) if found[best] > GAIN * clearness else luma
+    return channels[best] if found[best] > GAIN * clearness else luma
 
 
 def _edges(plane: Grey) -> tuple[float, float]:

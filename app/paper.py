@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.discs import closed
-from app.ground import CLEAN_STEP, Grey, Mask, frame_of
+from app.ground import CLEAN_STEP, Grey, Mask, Sample, frame_of
 
 LEAST_SIDE: Final = 60
 """Pixels of the longer side; in smaller pictures strokes are as thin as rules."""
@@ -25,9 +25,14 @@ LONG: Final = 0.5
 """What leaves it is long, as a share of the picture's shorter side; specks and grain are not."""
 
 
+def may_leave_often(picture: npt.NDArray[Sample]) -> bool:
+    """Whether so much that is not zero reaches a picture's frame that rules may leave it; mostly it does not."""
+    return bool(np.count_nonzero(frame_of(picture)) >= LEAST_IN_ALL)
+
+
 def leaves_often(lines: Mask) -> bool:
     """Whether long lines leave a picture over opposite edges as often as rules do, however these lie."""
-    if np.count_nonzero(frame_of(lines)) < LEAST_IN_ALL:
+    if not may_leave_often(lines):
         return False
     _, labels, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
     is_long = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) >= LONG * min(lines.shape)

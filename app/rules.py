@@ -7,7 +7,7 @@ import numpy as np
 
 from app.contrast import FAINT_SHARE, Response, ink_level
 from app.ground import Mask, mean_depth, percentile
-from app.paper import leaves_often
+from app.paper import leaves_often, may_leave_often
 from app.straight_lines import lying_runs
 
 RULE_RUN: Final = 0.2
@@ -43,16 +43,14 @@ side."""
 
 
 def without_rules(response: Response) -> Response:
-    """Drop the lines of ruled and squared paper where they are fainter than the ink.
-
-    Raises:
-        NoInkError: nothing stands out.
-    """
+    """Drop the lines of ruled and squared paper where they are fainter than the ink."""
     return _without_net(_without_straight_rules(response))
 
 
 def _without_net(response: Response) -> Response:
     """Drop rules that lean, bend or run together in a photograph: they leave the picture again and again."""
+    if not may_leave_often(response):
+        return response
     # Some of a picture's rules are fainter than the others, and must not seem to end.
     lines = (response > FAINT_SHARE**2 * ink_level(response)).astype(np.uint8)
     if not leaves_often(lines):

@@ -170,7 +170,7 @@ def _on_squared_paper(digit: Picture, random: Random) -> Picture:
 
 
 def _on_paper_askew(digit: Picture, random: Random) -> Picture:
-    """Somewhere on ruled or squared paper that leans in the picture, in sidelight, often across a shadow's edge."""
+    """Somewhere on ruled or squared paper that leans in the picture, in sidelight or across a shadow's edge."""
     ink = np.zeros((320, 320), np.float32)
     size = int(random.integers(90, 230))
     top, left = random.integers(0, 320 - size, 2)

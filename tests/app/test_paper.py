@@ -13,9 +13,9 @@ from tests.pictures import pixels_of, seven
 SIDE = 300
 
 
-def lines(angle: float, step: float, *, squared: bool, side: int = SIDE) -> Mask:
+def lines(angle: float, step: float, *, squared: bool) -> Mask:
     """Rules that lean by so many degrees, 1 and 0."""
-    rows, columns = np.indices((side, side))
+    rows, columns = np.indices((SIDE, SIDE))
     turn = np.radians(angle)
     found = (rows * np.cos(turn) - columns * np.sin(turn) + 9) % step < 2
     if squared:
@@ -23,10 +23,10 @@ def lines(angle: float, step: float, *, squared: bool, side: int = SIDE) -> Mask
     return np.asarray(found, np.uint8)
 
 
-def sheet(angle: float, step: float = 25.0, *, squared: bool = True, ink: int = 60, pen: int = 10) -> Grey:
+def sheet(angle: float, step: float = 25.0, *, squared: bool = True, ink: int = 60) -> Grey:
     """A seven on such paper, photographed in sidelight."""
     picture = np.where(lines(angle, step, squared=squared) > 0, 180.0, 240.0)
-    picture = np.where(cv2.dilate(pixels_of(seven(SIDE, SIDE, 255, 0)), np.ones((pen, pen))) > 0, float(ink), picture)
+    picture = np.where(cv2.dilate(pixels_of(seven(SIDE, SIDE, 255, 0)), np.ones((10, 10))) > 0, float(ink), picture)
     light = np.linspace(1.0, 0.7, SIDE)[None, :]
     return np.asarray(cv2.GaussianBlur(picture * light, (0, 0), 0.8), np.float64).round().astype(np.uint8)
 
