@@ -5,7 +5,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from app.ground import SMALL_SIDE, Grey, Mask, frame_of
+from app.ground import SMALL_SIDE, Grey, Mask, frame_of, percentile
 from app.straight_lines import (
     COVERED,
     MARGIN,
@@ -53,7 +53,7 @@ def without_border(grey: Grey) -> Grey:
         return grey
     margin = round(MARGIN * min(grey.shape))
     outermost = frame_of(grey)
-    line = float(np.median(outermost))
+    line = percentile(outermost, 50.0)
     # Most pictures have the same ground there as at their edges.
     if margin < 1 or _share(frame_of(grey[margin:-margin, margin:-margin]), line) > 1 - COVERED:
         return grey
@@ -64,7 +64,7 @@ def without_border(grey: Grey) -> Grey:
         ring = frame_of(inner)
         if _share(ring, line) <= 1 - COVERED:
             break
-    ground = float(np.median(ring))
+    ground = percentile(ring, 50.0)
     if abs(ground - line) < LEAST_STEP or _share(ring, ground) < COVERED or _share(inner, ground) < LEAST_GROUND:
         return grey
     bordered = np.full_like(grey, round(ground))

@@ -17,6 +17,7 @@ from app.discs import dilated
 from app.enlargement import without_blur, without_squares
 from app.ground import Grey, shrunk, stroke_width
 from app.ink import find_ink
+from app.stretching import natural_share
 
 LONGEST_SIDE: Final = 384
 """Pictures are shrunk to this many pixels before anything is looked for."""
@@ -95,14 +96,14 @@ def normalize(picture: Grey) -> Digit:
         return Digit(small.reshape(INPUT_SHAPE), inverted=False, crop_box=crop_box, left_out=0.0, unchanged=True)
     ink = find_ink(small)
     box = Box(*_bounds(ink.mask))
-    pixels = place(ink.strokes[box.top : box.bottom, box.left : box.right])
+    pixels = place(ink.strokes[box.top : box.bottom, box.left : box.right], natural_share(ink.mask))
     crop_box = box.scaled(small.shape, picture.shape)
     return Digit(pixels.reshape(INPUT_SHAPE), ink.dark, crop_box, ink.left_out, unchanged=False)
 
 
 def _has_geometry(picture: Grey) -> bool:
     """Whether a picture has the geometry of each of MNIST's 70,000: box, centre of mass, black ground, full ink."""
-    if picture.shape != (SIDE, SIDE) or int(picture.max()) < 254:
+    if picture.shape != (SIDE, SIDE) or picture[0, 0] or int(picture.max()) < 254:
         return False
     left, top, right, bottom = _bounds(picture)
     if max(right - left, bottom - top) not in (BOX - 1, BOX):
@@ -128,13 +129,18 @@ def shrink(picture: Grey) -> Grey:
     return without_blur(shrunk(without_squares(picture), LONGEST_SIDE))
 
 
-def place(crop: Grey) -> Grey:
+def place(crop: Grey, share: float = 1.0) -> Grey:
     """Scale the cropped ink into BOX x BOX with anti-aliasing, its centre of mass at the middle of SIDE x SIDE.
 
     Args:
         crop: uint8 (height, width), white ink on black that reaches all four edges.
+        share: of its width that it is to have.
     """
-    crop = _widen(_refine(crop))
+    crop = _refine(crop)
+    if share < 1.0:
+        size = max(1, round(share * crop.shape[1])), len(crop)
+        crop = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)
+    crop = _widen(crop)
     height, width = crop.shape
     scale = BOX / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

@@ -77,6 +77,14 @@ def _enlarged_crop(digit: Picture, _: Random) -> Picture:
     return _tight(np.asarray(cv2.resize(digit, None, fx=8, fy=8, interpolation=cv2.INTER_LINEAR), np.uint8))
 
 
+def _stretched(digit: Picture, random: Random) -> Picture:
+    """Cut out by its contour, resized to a square whatever its proportions, light on dark, perhaps with a margin."""
+    side, margin = random.integers(16, 33), random.integers(0, 7)
+    crop = _tight(np.asarray(255 * _enlarged(digit, 224), np.uint8))
+    square = np.asarray(cv2.resize(crop, (int(side), int(side)), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.pad(np.where(square >= 110, np.uint8(255), np.uint8(0)) if random.random() < 0.5 else square, margin)
+
+
 def _few_pixels(digit: Picture, random: Random) -> Picture:
     """Cropped to the ink, 12 pixels long, and enlarged until it is soft, on paper with some grain."""
     crop = _tight(digit)
@@ -265,6 +273,7 @@ SCENES: Final[Mapping[str, Scene]] = MappingProxyType(
         "cropped to the ink, black and white": _cropped_scan,
         "the same in coarse pixels": _large_scan,
         "cropped to the ink, enlarged": _enlarged_crop,
+        "cropped to the ink, stretched to a square": _stretched,
         "cropped to the ink, a few pixels enlarged": _few_pixels,
         "cropped to the ink, in sidelight": _crop_in_sidelight,
         "bold, cropped close": _bold_and_close,
