@@ -383,7 +383,8 @@ def _scenes(evaluation: Evaluation) -> list[str]:
     return [
         "## Digits in pictures such as people send",
         "",
-        f"{evaluation.scenes[0].score.count:,} test digits, each put by code where people write and crop theirs, and "
+        f"{evaluation.scenes[0].score.count:,} test digits, each put by code where people write and crop theirs (among "
+        "the stretched ones also sticks, of which a crop leaves nothing else), and "
         f"then prepared as the service prepares any picture. Mean: {mean_accuracy(evaluation.scenes):.2%}. None of it "
         "was part of the training.",
         "",

