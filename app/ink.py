@@ -42,6 +42,9 @@ NEAR: Final = 0.4
 NEAR_AT_EDGE: Final = 0.05
 """The same for pieces that the picture's edge cuts: they are more often clutter than ink."""
 
+LINE: Final = 0.02
+"""What the picture's edge cuts and is so thin, as a share of its length, is a line before it is a stroke."""
+
 STACKED: Final = 0.5
 """A piece lies above or below another when this share of its width does."""
 
@@ -207,7 +210,10 @@ def _main_pieces(ink: Mask) -> Mask:
     extent = np.maximum(right - left, bottom - top).astype(float)
     cut = (left == 0) | (top == 0) | (right == width) | (bottom == height)
     off_centre = np.hypot(centroids[1:, 0] / width - 0.5, centroids[1:, 1] / height - 0.5)
-    main = int(np.argmax(extent * np.sqrt(area) * np.where(cut, 0.35, 1.0) * (1.0 - off_centre)))
+    # A margin's line from edge to edge is large, too.
+    lines = cut & (area <= LINE * extent**2)
+    weight = np.where(lines, 0.035, np.where(cut, 0.35, 1.0))
+    main = int(np.argmax(extent * np.sqrt(area) * weight * (1.0 - off_centre)))
     least = LEAST_PIECE if (area < SPECK * area[main]).sum() < MANY_SPECKS else SPECK
     part = np.zeros(count - 1, bool)
     joining = np.zeros(count - 1, bool)
@@ -223,7 +229,7 @@ def _main_pieces(ink: Mask) -> Mask:
         reach = np.where(cut, NEAR_AT_EDGE, NEAR) * max(near_right - near_left, near_bottom - near_top)
         gap_x = np.maximum(np.maximum(near_left - right, left - near_right), 0)
         gap_y = np.maximum(np.maximum(near_top - bottom, top - near_bottom), 0)
-        joining = ~part & (area >= least * area[main]) & (np.hypot(gap_x, gap_y) < reach)
+        joining = ~part & ~lines & (area >= least * area[main]) & (np.hypot(gap_x, gap_y) < reach)
     shade = np.zeros(count, np.uint8)
     shade[1:][part] = 255
     return np.asarray(shade[labels], np.uint8)

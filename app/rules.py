@@ -37,29 +37,74 @@ RULE_CONTRAST: Final = 0.75
 MOST_RULE: Final = 1.1
 """Hardly any pixel of a rule stands out by more than so many times as much as most; strokes have soft edges that do."""
 
+CROSSING: Final = 0.04
+"""Where rules cross they stand out more, but nowhere so far, as a share of the picture's longer side."""
+
+RULE_WIDTHS: Final = (3, 5, 7, 9, 11)
+"""Pixels; wider ones are no rules."""
+
+MOST_LEFT: Final = 0.05
+"""Share of the rules at a picture's edges that may be as wide as ink where nearly all are thinner."""
+
+AROUND: Final = np.ones((3, 3), np.uint8)
+"""With their soft edges, strokes and rules are a pixel wider on each side."""
+
 EDGE_BAND: Final = 0.04
 """Width of the band along a picture's edges in which nearly all that stands out are rules, as a share of its longer
 side."""
 
 
 def without_rules(response: Response) -> Response:
-    """Drop the lines of ruled and squared paper where they are fainter than the ink."""
-    return _without_net(_without_straight_rules(response))
+    """Drop the lines of ruled and squared paper where they are fainter than the ink, or thinner."""
+    net = _net(response)
+    if net is not None:
+        if _has_darker_ink(response, net):
+            return np.where(response > MOST_RULE * _level_of(response, net), response, np.float32(0.0))
+        thick = _without_thin(response, net)
+        if thick is not None:
+            return thick
+    return _without_straight_rules(response)
 
 
-def _without_net(response: Response) -> Response:
-    """Drop rules that lean, bend or run together in a photograph: they leave the picture again and again."""
+def _net(response: Response) -> Mask | None:
+    """What stands out in the band along a picture's edges where rules leave it again and again; None if they do not."""
     if not may_leave_often(response):
-        return response
+        return None
     # Some of a picture's rules are fainter than the others, and must not seem to end.
     lines = (response > FAINT_SHARE**2 * ink_level(response)).astype(np.uint8)
     if not leaves_often(lines):
-        return response
+        return None
     band = max(2, round(EDGE_BAND * max(response.shape)))
     lines[band:-band, band:-band] = 0
-    rules = percentile(response[lines > 0], 90.0)
-    is_there = np.count_nonzero(response > rules / RULE_CONTRAST) >= SPECK_SHARE * max(response.shape)
-    return np.where(response > MOST_RULE * rules, response, np.float32(0.0)) if is_there else response
+    return lines
+
+
+def _level_of(response: Response, net: Mask) -> float:
+    """How far rules stand out."""
+    return percentile(response[net > 0], 90.0)
+
+
+def _has_darker_ink(response: Response, net: Mask) -> bool:
+    """Whether there is something that stands out more than rules do, and than they do where they cross."""
+    longer = max(response.shape)
+    darker = (response > _level_of(response, net) / RULE_CONTRAST).astype(np.uint8)
+    stats = cv2.connectedComponentsWithStats(darker, connectivity=8)[2][1:]
+    is_long = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) >= CROSSING * longer
+    return bool(stats[is_long, cv2.CC_STAT_AREA].sum() >= SPECK_SHARE * longer)
+
+
+def _without_thin(response: Response, net: Mask) -> Response | None:
+    """Drop what is no wider than rules are; None if nothing is wider."""
+    ink = (response > FAINT_SHARE * ink_level(response)).astype(np.uint8)
+    most_left = MOST_LEFT * np.count_nonzero(ink & net)
+    for size in RULE_WIDTHS:
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+        wide = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_OPEN, disc), np.uint8)
+        if np.count_nonzero(wide & net) > most_left:
+            continue
+        is_there = np.count_nonzero(wide) >= size * SPECK_SHARE * max(response.shape)
+        return np.where(cv2.dilate(wide, AROUND) > 0, response, np.float32(0.0)) if is_there else None
+    return None
 
 
 def _without_straight_rules(response: Response) -> Response:
@@ -76,7 +121,7 @@ def _without_straight_rules(response: Response) -> Response:
     if not cv2.hasNonZero(rules):
         return response
     level = percentile(response[rules > 0], 30.0)
-    beside = response[(standing_out > 0) & (cv2.dilate(rules, np.ones((3, 3), np.uint8)) == 0)]
+    beside = response[(standing_out > 0) & (cv2.dilate(rules, AROUND) == 0)]
     longer = max(response.shape)
     if beside.size < SPECK_SHARE * longer:
         # Straight strokes that cross a rule look like a part of it, but for their darkness.

@@ -23,9 +23,9 @@ def lines(angle: float, step: float, *, squared: bool) -> Mask:
     return np.asarray(found, np.uint8)
 
 
-def sheet(angle: float, step: float = 25.0, *, squared: bool = True, ink: int = 60) -> Grey:
+def sheet(angle: float, step: float = 25.0, *, squared: bool = True, ink: int = 60, rules: float = 180.0) -> Grey:
     """A seven on such paper, photographed in sidelight."""
-    picture = np.where(lines(angle, step, squared=squared) > 0, 180.0, 240.0)
+    picture = np.where(lines(angle, step, squared=squared) > 0, rules, 240.0)
     picture = np.where(cv2.dilate(pixels_of(seven(SIDE, SIDE, 255, 0)), np.ones((10, 10))) > 0, float(ink), picture)
     light = np.linspace(1.0, 0.7, SIDE)[None, :]
     return np.asarray(cv2.GaussianBlur(picture * light, (0, 0), 0.8), np.float64).round().astype(np.uint8)
@@ -84,6 +84,28 @@ def test_leaning_rules_are_dropped(angle: float, squared: bool, ink: int) -> Non
     assert np.abs(plain.astype(int) - ruled).mean() <= 12
 
 
+@pytest.mark.parametrize("squared", [True, False])
+@pytest.mark.parametrize("angle", [0.0, 2.0, -6.0])
+@pytest.mark.parametrize(("ink", "rules"), [(60, 60.0), (110, 60.0), (110, 110.0)])
+def test_rules_as_dark_as_ink_are_thinner(angle: float, squared: bool, ink: int, rules: float) -> None:
+    """So it is where the rules are as dark as the ink or darker, and thinner than the pen."""
+    plain = normalize(sheet(0.0, step=1e9, squared=squared, ink=ink)[4:, 4:]).pixels
+    ruled = normalize(sheet(angle, squared=squared, ink=ink, rules=rules)).pixels
+    assert np.abs(plain.astype(int) - ruled).mean() <= 16
+
+
+@pytest.mark.parametrize("column", [20, 90, 240])
+@pytest.mark.parametrize("angle", [0.0, 3.0, -6.0])
+def test_margin_is_none_of_the_digit(angle: float, column: int) -> None:
+    """A bold line from edge to edge beside a small digit is left out, however near."""
+    page = np.full((SIDE, SIDE), 240, np.uint8)
+    page[180:280, 120:220] = pixels_of(seven(100, 100, 60, 240))
+    plain = normalize(page).pixels
+    down = np.tan(np.radians(angle)) * SIDE / 2
+    cv2.line(page, (round(column - down), 0), (round(column + down), SIDE - 1), 100, 4)
+    assert np.abs(plain.astype(int) - normalize(page).pixels).mean() <= 2
+
+
 @pytest.mark.parametrize("angle", [40.0, 75.0, 90.0])
 def test_shadow_across_ruled_paper(angle: float) -> None:
     """So it is where a shadow's edge crosses the paper."""
@@ -95,8 +117,8 @@ def test_shadow_across_ruled_paper(angle: float) -> None:
     assert np.abs(plain.astype(int) - normalize(shaded).pixels).mean() <= 12
 
 
-def test_ink_as_faint_as_the_rules_stays() -> None:
-    """Where nothing stands out more than the rules, nothing is dropped."""
+def test_ink_as_faint_and_thin_as_the_rules_stays() -> None:
+    """Where nothing stands out more than the rules, and nothing is wider, nothing is dropped."""
     response = lines(5.0, 25.0, squared=True).astype(np.float32) * 60
-    cv2.line(response, (100, 100), (140, 200), 62.0, 3)
+    cv2.line(response, (100, 100), (140, 200), 62.0, 2)
     assert np.array_equal(without_rules(response), response)
