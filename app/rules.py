@@ -4,6 +4,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from app.contrast import FAINT_SHARE, Response, ink_level
 from app.ground import Mask, mean_depth, percentile
@@ -85,12 +86,9 @@ def _level_of(response: Response, net: Mask) -> float:
 
 
 def _has_darker_ink(response: Response, net: Mask) -> bool:
-    """Whether there is something that stands out more than rules do, and than they do where they cross."""
-    longer = max(response.shape)
-    darker = (response > _level_of(response, net) / RULE_CONTRAST).astype(np.uint8)
-    stats = cv2.connectedComponentsWithStats(darker, connectivity=8)[2][1:]
-    is_long = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) >= CROSSING * longer
-    return bool(stats[is_long, cv2.CC_STAT_AREA].sum() >= SPECK_SHARE * longer)
+    """Whether something stands out more than rules do."""
+    darker = _area_of_strokes(response > _level_of(response, net) / RULE_CONTRAST)
+    return darker >= SPECK_SHARE * float(max(response.shape))
 
 
 def _without_thin(response: Response, net: Mask) -> Response | None:
@@ -102,9 +100,16 @@ def _without_thin(response: Response, net: Mask) -> Response | None:
         wide = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_OPEN, disc), np.uint8)
         if np.count_nonzero(wide & net) > most_left:
             continue
-        is_there = np.count_nonzero(wide) >= size * SPECK_SHARE * max(response.shape)
+        is_there = _area_of_strokes(wide > 0) >= size * SPECK_SHARE * max(response.shape)
         return np.where(cv2.dilate(wide, AROUND) > 0, response, np.float32(0.0)) if is_there else None
     return None
+
+
+def _area_of_strokes(standing_out: npt.NDArray[np.bool_]) -> int:
+    """Pixels of what reaches farther than the places where rules cross, which are darker and wider than rules."""
+    stats = cv2.connectedComponentsWithStats(standing_out.astype(np.uint8), connectivity=8)[2][1:]
+    reach = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    return int(stats[reach >= CROSSING * max(standing_out.shape), cv2.CC_STAT_AREA].sum())
 
 
 def _without_straight_rules(response: Response) -> Response:

@@ -5,6 +5,7 @@ the base of a two, the bars of fours and sevens. What touches the digit is a lin
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 
 from app.ground import Mask, stroke_width
-from app.straight_lines import WRITTEN, drawn, is_covered, lying_lines, margin_of, tallest, upright_lines
+from app.straight_lines import COVERED, WRITTEN, drawn, lying_lines, margin_of, tallest, upright_lines
 
 RUN: Final = 1 / 3
 """A line is made of straight runs of at least this share of all ink's length, however it leans."""
@@ -37,7 +38,10 @@ BEYOND: Final = 0.02
 at one at least if it is upright."""
 
 FAR: Final = 0.25
-"""As BEYOND, of a lying line that touches what is written and is alone, as a share of the width of what is written."""
+"""As BEYOND, at both ends, of a line that touches what is written and is alone, as a share of what is written."""
+
+BESIDE_RULES: Final = 0.3
+"""Of a line from edge to edge, so much counts as the height of what is there."""
 
 LEAST_RULES: Final = 3
 """So many lines from edge to edge are squared or ruled paper, wherever the ink lies."""
@@ -76,7 +80,7 @@ class _Line:
         """Pixels that ink is wide at least where a stroke lies on it: more than it is with its soft edges."""
         return math.ceil(self.width) + 3
 
-    def goes_beyond(self, begin: int, end: int, beyond: int, edges: tuple[int, int]) -> tuple[bool, bool]:
+    def goes_beyond(self, begin: int, end: int, beyond: int, edges: Sequence[int]) -> tuple[bool, bool]:
         """Whether it begins before what is written, and whether it ends after.
 
         Args:
@@ -90,16 +94,60 @@ class _Line:
         return begins_before, ends_after
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Among:
+    """Lines and what is written among them, in pixels of the ink."""
+
+    lines: list[_Line]
+    thin: list[_Line]
+    """Those that are thinner than strokes."""
+    apart: list[_Line]
+    """Those that touch nothing else."""
+    box: list[_Line]
+    """Those that are the sides of a box."""
+    written: Sequence[int]
+    """Left, top, width and height of what is written."""
+    edges: Sequence[int]
+    """Left, top, right and bottom of the picture."""
+    beyond: int
+    """How far lines go on beyond what is written, at least."""
+    has_sides: bool
+    """Whether something stands on both sides of what is written."""
+
+    def is_none_of_the_digit(self, line: _Line) -> bool:
+        """Whether a line is a form's or the paper's, rather than a stroke."""
+        way = 1 if line.upright else 0
+        first, size, edges = self.written[way], self.written[2 + way], self.edges[way::2]
+        far = max(self.beyond, round(FAR * size))
+        goes_on, goes_far = (line.goes_beyond(first, first + size, by, edges) for by in (self.beyond, far))
+        if line in self.box:
+            return True
+        if line.upright:
+            # A four's stem may be thinner than the rest of it, but there is nothing like it beside it, and it does not
+            # go on far at both ends.
+            return (len(self.lines) > 1 and any(goes_on)) or all(goes_far)
+        _, top, _, height = self.written
+        if self.has_sides or line in self.apart:
+            return all(goes_on) and (line in self.thin or line.place > top + height / 2)
+        # A seven's bar lies above the rest of it, a two's base ends soon, also where the picture does.
+        return line.place > top and line.start <= first - far and line.end >= first + size + far
+
+
 def may_have_lines(ink: Mask) -> bool:
     """Whether ink of one piece may be something written and lines that it touches; most is not, and that is seen soon.
 
-    Nearly all such lines lie below it, or go through the whole picture.
+    Nearly all such lines lie below it, or go through the whole picture, or are a box that it crosses.
     """
     left, top, width, height = cv2.boundingRect(ink)
     if height == len(ink) or width == ink.shape[1]:
         return True
     piece = ink[top : top + height, left : left + width]
-    return is_covered(piece[-margin_of(piece) :])
+    bands = np.maximum.reduceat(piece, np.arange(0, height, margin_of(piece)), axis=0)
+    # A line may lie in two of them.
+    pairs = bands[:-1] | bands[1:] if len(bands) > 1 else bands
+    (covered,) = (cv2.reduce(pairs >> 7, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0] >= COVERED * width).nonzero()
+    last = len(pairs) - 1
+    return bool(covered.size and (covered[-1] == last or covered[0] < last / 2 < covered[-1]))
 
 
 def without_thin_lines(ink: Mask, *, may_be_ruled: bool = True) -> Mask:
@@ -127,28 +175,22 @@ def without_thin_lines(ink: Mask, *, may_be_ruled: bool = True) -> Mask:
     if not lines:
         return ink
     written, remains = _written(_cleared(piece, lines), stroke)
-    x, y, across, down = cv2.boundingRect(written)
+    place = cv2.boundingRect(written)
+    least = WRITTEN * (BESIDE_RULES * height if rules else height)
     # What goes through the whole picture is a table beside a sheet.
-    if not WRITTEN * height <= down <= THROUGH * len(ink):
+    if not least <= place[3] <= THROUGH * len(ink):
         return ink
-    beyond = max(1, round(BEYOND * math.sqrt(piece.size)))
-    far = max(beyond, round(FAR * across))
-    # Sides too low to be found as lines remain on both sides of what is written.
-    least = 2 * margin_of(piece)
-    has_low_sides = all(side.size and tallest(side) >= least for side in (remains[:, :x], remains[:, x + across :]))
-    has_sides = has_low_sides or any(line.upright for line in lines)
-
-    def is_none_of_the_digit(line: _Line) -> bool:
-        if line.upright:
-            # A four's stem may be thinner than the rest of it, but there is nothing like it beside it.
-            return len(lines) > 1 and any(line.goes_beyond(y, y + down, beyond, (-top, len(ink) - top)))
-        if has_sides or line in apart:
-            goes_on = all(line.goes_beyond(x, x + across, beyond, (-left, ink.shape[1] - left)))
-            return goes_on and (line in thin or line.place > y + down / 2)
-        # A seven's bar lies above the rest of it, a two's base ends soon.
-        return line.place > y and line.start <= x - far and line.end >= x + across + far
-
-    dropped = list(filter(is_none_of_the_digit, lines))
+    among = _Among(
+        lines,
+        thin,
+        apart,
+        _box(thin, margin_of(piece)),
+        place,
+        (-left, -top, ink.shape[1] - left, len(ink) - top),
+        max(1, round(BEYOND * math.sqrt(piece.size))),
+        any(line.upright for line in lines) or _has_low_sides(remains, place, margin_of(piece)),
+    )
+    dropped = list(filter(among.is_none_of_the_digit, lines))
     if not dropped:
         return ink
     cleaned = ink.copy()
@@ -156,6 +198,18 @@ def without_thin_lines(ink: Mask, *, may_be_ruled: bool = True) -> Mask:
     if len(dropped) == len(lines):
         cleaned[here] &= ~remains
     return cleaned
+
+
+def _has_low_sides(remains: Mask, written: Sequence[int], margin: int) -> bool:
+    """Whether sides too low to be found as lines remain on both sides of what is written.
+
+    Args:
+        remains: of lines.
+        written: its left, top, width and height.
+        margin: see `margin_of`.
+    """
+    left, _, width, _ = written
+    return all(side.size and tallest(side) >= 2 * margin for side in (remains[:, :left], remains[:, left + width :]))
 
 
 def _lines_among_strokes(piece: Mask) -> tuple[list[_Line], float]:
@@ -184,6 +238,21 @@ def _lines(piece: Mask, *, upright: bool) -> list[_Line]:
         width = float(np.quantile(np.count_nonzero(along, axis=1)[start : start + long], FREE))
         found.append(_Line(mask, upright, side + wide // 2, start, start + long, width))
     return found
+
+
+def _box(lines: list[_Line], margin: int) -> list[_Line]:
+    """The outermost of lines where they are the sides of a box, which meet at its corners; else none."""
+    upright, lying = ([line for line in lines if line.upright is way] for way in (True, False))
+    if min(len(upright), len(lying)) < 2:
+        return []
+    sides, ends = (
+        [min(some, key=lambda line: line.place), max(some, key=lambda line: line.place)] for some in (upright, lying)
+    )
+    for some, others in ((sides, ends), (ends, sides)):
+        first, last = (line.place for line in others)
+        if any(abs(line.start - first) > margin or abs(line.end - last) > margin for line in some):
+            return []
+    return sides + ends
 
 
 def _without(piece: Mask, lines: list[_Line]) -> Mask:
