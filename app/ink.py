@@ -9,13 +9,15 @@ from typing import Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from app.contrast import FAINT_SHARE, Response, ink_level, ink_response
 from app.errors import NoInkError
 from app.frames import without_border, without_edge_lines, without_frames
-from app.ground import Grey, Mask, percentile
+from app.ground import Grey, Mask, Sample, percentile
 from app.paper import LEAST_SIDE
 from app.rules import RULE_SPAN, without_rules
+from app.screens import Window, shown
 from app.sheet import find_sheet
 from app.thin_lines import may_have_lines, without_thin_lines
 
@@ -93,7 +95,20 @@ def find_ink(grey: Grey) -> Ink:
     Raises:
         NoInkError: nothing on the picture stands out from its ground.
     """
-    grey = without_border(grey)
+    window = shown(grey)
+    ink = _find_ink_on_sheet(without_border(grey[window]))
+    if ink.mask.shape == grey.shape:
+        return ink
+    return Ink(
+        _put_back(ink.response, window, grey.shape),
+        _put_back(ink.strokes, window, grey.shape),
+        _put_back(ink.mask, window, grey.shape),
+        ink.dark,
+        ink.left_out,
+    )
+
+
+def _find_ink_on_sheet(grey: Grey) -> Ink:
     ink = _find_ink(grey)
     sheet = find_sheet(grey)
     if sheet is None:
@@ -122,7 +137,23 @@ def find_writing(grey: Grey) -> Writing:
     Raises:
         NoInkError: nothing on the picture stands out from its ground.
     """
-    grey = without_border(grey)
+    window = shown(grey)
+    writing = _find_writing_on_sheet(without_border(grey[window]))
+    if writing.mask.shape == grey.shape:
+        return writing
+    return Writing(
+        _put_back(writing.response, window, grey.shape), _put_back(writing.mask, window, grey.shape), writing.dark
+    )
+
+
+def _put_back(part: npt.NDArray[Sample], window: Window, shape: tuple[int, ...]) -> npt.NDArray[Sample]:
+    """What was found in a window of a picture, in the picture: zero around it."""
+    whole = np.zeros(shape, part.dtype)
+    whole[window] = part
+    return whole
+
+
+def _find_writing_on_sheet(grey: Grey) -> Writing:
     sheet = find_sheet(grey)
     if sheet is not None:
         try:

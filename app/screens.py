@@ -1,0 +1,88 @@
+"""What screenshots show around a picture: bars above and below it, or the page that it lies on, as pure functions."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from app.ground import SMALL_SIDE, Grey, frame_of, percentile
+
+EVEN: Final = 8
+"""Grey levels by which bars and pages differ from one grey."""
+
+LEAST_STEP: Final = 32
+"""Grey levels between a bar and what is beside the picture's edges where it ends."""
+
+PAGE_STEP: Final = 64
+"""Grey levels between a page and the ground of the picture on it."""
+
+LEAST_BAR: Final = 0.03
+"""Height of a bar, as a share of the picture's; lower ones are edges."""
+
+LEAST_CONTENT: Final = 0.3
+"""What is left between bars or on a page is at least so high and wide, as a share of the picture."""
+
+SOFT_EDGE: Final = 2
+"""Pixels at the edge of what is left that belong to neither."""
+
+ALIKE: Final = 0.9
+"""Share of the pixels of a bar, a page or an edge that are alike; others are the time, or a button."""
+
+Window = tuple[slice, slice]
+"""Rows and columns."""
+
+
+def shown(grey: Grey) -> Window:
+    """Where the picture is in what may be a screenshot of it: all of most pictures.
+
+    Args:
+        grey: uint8 (height, width).
+    """
+    height, width = grey.shape
+    if grey.size <= SMALL_SIDE**2:
+        return slice(0, height), slice(0, width)
+    rows = _between_bars(grey)
+    columns = _between_bars(grey[rows].T)
+    return _on_page(grey) if (rows, columns) == (slice(0, height), slice(0, width)) else (rows, columns)
+
+
+def _between_bars(grey: Grey) -> slice:
+    """Rows without bars of one grey at the top and at the bottom; all where there are none."""
+    height = len(grey)
+    start, end = _bar(grey), height - _bar(grey[::-1])
+    if end - start < LEAST_CONTENT * height or (start, end) == (0, height):
+        return slice(0, height)
+    return slice(start, end)
+
+
+def _bar(grey: Grey) -> int:
+    """Height of the bar at the top, in pixels; 0 if there is none."""
+    level = percentile(grey[0], 50.0)
+    beside = np.abs(grey[:, [0, -1]].astype(np.float32) - level).min(axis=1)
+    bar = int((beside > EVEN).argmax())
+    if bar < LEAST_BAR * len(grey) or not _is_even(grey[:bar], level):
+        return 0
+    # Where it ends, not only something in the middle begins.
+    is_bar = (beside[bar + SOFT_EDGE : bar + 5 * SOFT_EDGE] >= LEAST_STEP).mean() >= ALIKE
+    return bar + SOFT_EDGE if is_bar else 0
+
+
+def _on_page(grey: Grey) -> Window:
+    """A drawing's ground on a page of one grey; everything where there is no such thing."""
+    everything = slice(0, len(grey)), slice(0, grey.shape[1])
+    outermost = frame_of(grey)
+    page = percentile(outermost, 50.0)
+    if not _is_even(outermost, page):
+        return everything
+    left, top, width, height = cv2.boundingRect((np.abs(grey.astype(np.float32) - page) >= PAGE_STEP).astype(np.uint8))
+    window = slice(top + SOFT_EDGE, top + height - SOFT_EDGE), slice(left + SOFT_EDGE, left + width - SOFT_EDGE)
+    if height < LEAST_CONTENT * len(grey) or width < LEAST_CONTENT * grey.shape[1]:
+        return everything
+    ring = frame_of(grey[window])
+    ground = percentile(ring, 50.0)
+    return window if abs(ground - page) >= PAGE_STEP and _is_even(ring, ground) else everything
+
+
+def _is_even(values: npt.NDArray[np.uint8], level: float) -> bool:
+    return bool(np.mean(np.abs(values.astype(np.float32) - level) <= EVEN) >= ALIKE)
