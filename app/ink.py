@@ -53,6 +53,9 @@ STACKED: Final = 0.5
 MOST_CUT: Final = 0.3
 """What the picture's edge cuts off from a neighbour is at most this share of the digit."""
 
+LEAST_AROUND: Final = 2.5
+"""What lies around a sheet is cut off by the picture's edge too, and larger than any neighbour."""
+
 # Pictures are small and the service's threads are its own: OpenCV's would only get in their way.
 cv2.setNumThreads(1)
 
@@ -200,7 +203,7 @@ def _left_out(others: Mask, digit: Mask) -> float:
         cut = (left == 0) | (left + wide == width)
         if not digit[[0, -1]].any():
             cut |= (top == 0) | (top + high == height)
-        counts &= ~cut | (share > MOST_CUT)
+        counts &= ~cut | ((share > MOST_CUT) & (share < LEAST_AROUND))
     return float(share[counts].max(initial=0.0))
 
 

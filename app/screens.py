@@ -23,6 +23,12 @@ LEAST_BAR: Final = 0.03
 LEAST_CONTENT: Final = 0.3
 """What is left between bars or on a page is at least so high and wide, as a share of the picture."""
 
+MOST_STROKES: Final = 0.06
+"""Share of the picture up to which what is on a page are strokes rather than the ground of a drawing."""
+
+BROAD: Final = np.ones((9, 9), np.uint8)
+"""Pixels; what has no room for it is no ground."""
+
 SOFT_EDGE: Final = 2
 """Pixels at the edge of what is left that belong to neither."""
 
@@ -75,10 +81,14 @@ def _on_page(grey: Grey) -> Window:
     page = percentile(outermost, 50.0)
     if not _is_even(outermost, page):
         return everything
-    left, top, width, height = cv2.boundingRect((np.abs(grey.astype(np.float32) - page) >= PAGE_STEP).astype(np.uint8))
-    window = slice(top + SOFT_EDGE, top + height - SOFT_EDGE), slice(left + SOFT_EDGE, left + width - SOFT_EDGE)
+    other = (np.abs(grey.astype(np.float32) - page) >= PAGE_STEP).astype(np.uint8)
+    if np.count_nonzero(other) < MOST_STROKES * other.size:
+        return everything
+    # Beside it there may be a title, or axes with numbers.
+    left, top, width, height = cv2.boundingRect(cv2.morphologyEx(other, cv2.MORPH_OPEN, BROAD))
     if height < LEAST_CONTENT * len(grey) or width < LEAST_CONTENT * grey.shape[1]:
         return everything
+    window = slice(top + SOFT_EDGE, top + height - SOFT_EDGE), slice(left + SOFT_EDGE, left + width - SOFT_EDGE)
     ring = frame_of(grey[window])
     ground = percentile(ring, 50.0)
     return window if abs(ground - page) >= PAGE_STEP and _is_even(ring, ground) else everything
