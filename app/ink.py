@@ -14,7 +14,7 @@ import numpy.typing as npt
 from app.contrast import FAINT_SHARE, Response, ink_level, ink_response
 from app.errors import NoInkError
 from app.frames import without_border, without_edge_lines, without_frames
-from app.ground import Grey, Mask, Sample, percentile
+from app.ground import Grey, Mask, Sample, mean_depth, percentile
 from app.paper import LEAST_SIDE
 from app.rules import RULE_SPAN, without_rules
 from app.screens import Window, shown
@@ -53,8 +53,8 @@ STACKED: Final = 0.5
 MOST_CUT: Final = 0.3
 """What the picture's edge cuts off from a neighbour is at most this share of the digit."""
 
-LEAST_AROUND: Final = 2.5
-"""What lies around a sheet is cut off by the picture's edge too, and larger than any neighbour."""
+BROADER: Final = 1.6
+"""What lies around a sheet is cut off by the picture's edge too; it is so many times as broad as strokes, or more."""
 
 # Pictures are small and the service's threads are its own: OpenCV's would only get in their way.
 cv2.setNumThreads(1)
@@ -188,22 +188,25 @@ def _find_ink(grey: Grey) -> Ink:
 def _left_out(others: Mask, digit: Mask) -> float:
     """Area of the largest connected piece of other ink as a share of the digit's; 0 if there is none.
 
-    What runs along a whole side is no piece of ink. What the picture's edges have left of a digit's neighbours is no
-    thing on the picture either, unless the digit reaches such an edge too: then both are what the crop was made for.
-    A crop as high as the digits of a row has neighbours to the left and right alone.
+    What runs along a whole side is no piece of ink. What the picture's edges have left of a digit's neighbours, or of
+    what lies around its sheet, is no thing on the picture either, unless the digit reaches such an edge too: then both
+    are what the crop was made for. A crop as high as the digits of a row has neighbours to the left and right alone.
     """
     if not cv2.hasNonZero(others):
         return 0.0
-    stats = cv2.connectedComponentsWithStats(others, connectivity=8)[2][1:]
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(others, connectivity=8)
     height, width = others.shape
-    left, top, wide, high, pixels = stats.T
+    left, top, wide, high, pixels = stats[1:].T
     share = pixels / np.count_nonzero(digit)
     counts = (wide <= RULE_SPAN * width) & (high <= RULE_SPAN * height)
     if not digit[:, [0, -1]].any():
         cut = (left == 0) | (left + wide == width)
         if not digit[[0, -1]].any():
             cut |= (top == 0) | (top + high == height)
-        counts &= ~cut | ((share > MOST_CUT) & (share < LEAST_AROUND))
+        counts &= ~cut | (share > MOST_CUT)
+        broadest = BROADER * mean_depth(digit) if (counts & cut).any() else 0.0
+        for piece in np.flatnonzero(counts & cut):
+            counts[piece] = mean_depth((labels == piece + 1).astype(np.uint8)) <= broadest
     return float(share[counts].max(initial=0.0))
 
 

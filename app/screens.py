@@ -6,7 +6,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.ground import SMALL_SIDE, Grey, frame_of, percentile
+from app.ground import Grey, frame_of, percentile
+
+LEAST_SIDE: Final = 96
+"""Smaller pictures are crops or drawings."""
 
 EVEN: Final = 8
 """Grey levels by which bars and pages differ from one grey."""
@@ -46,7 +49,7 @@ def shown(grey: Grey) -> Window:
         grey: uint8 (height, width).
     """
     height, width = grey.shape
-    if grey.size <= SMALL_SIDE**2:
+    if max(grey.shape) < LEAST_SIDE:
         return slice(0, height), slice(0, width)
     rows = _between_bars(grey)
     columns = _between_bars(grey[rows].T)
@@ -81,8 +84,8 @@ def _on_page(grey: Grey) -> Window:
     page = percentile(outermost, 50.0)
     if not _is_even(outermost, page):
         return everything
-    other = (np.abs(grey.astype(np.float32) - page) >= PAGE_STEP).astype(np.uint8)
-    if np.count_nonzero(other) < MOST_STROKES * other.size:
+    other = ~np.asarray(cv2.inRange(grey, page - PAGE_STEP, page + PAGE_STEP), np.uint8)
+    if cv2.countNonZero(other) < MOST_STROKES * other.size:
         return everything
     # Beside it there may be a title, or axes with numbers.
     left, top, width, height = cv2.boundingRect(cv2.morphologyEx(other, cv2.MORPH_OPEN, BROAD))
