@@ -99,7 +99,11 @@ def find_ink(grey: Grey) -> Ink:
         NoInkError: nothing on the picture stands out from its ground.
     """
     window = shown(grey)
-    ink = _find_ink_on_sheet(without_border(grey[window]))
+    try:
+        ink = _find_ink_on_sheet(without_border(grey[window]))
+    except NoInkError:
+        # On an empty sheet, the sheet is what stands out.
+        ink = _find_ink_on_sheet(without_border(grey))
     if ink.mask.shape == grey.shape:
         return ink
     return Ink(

@@ -4,7 +4,6 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from app.ground import Grey, frame_of, percentile
 
@@ -15,7 +14,13 @@ EVEN: Final = 8
 """Grey levels by which bars and pages differ from one grey."""
 
 LEAST_STEP: Final = 32
-"""Grey levels between a bar and what is beside the picture's edges where it ends."""
+"""Grey levels between a bar, which is black or white, and what is below it."""
+
+ENDS: Final = 0.97
+"""Share of what is below a bar that is of other greys."""
+
+GROUND: Final = 0.7
+"""Share of a drawing that is its ground rather than ink; of the crop of a bold zero less is."""
 
 PAGE_STEP: Final = 64
 """Grey levels between a page and the ground of the picture on it."""
@@ -68,13 +73,15 @@ def _between_bars(grey: Grey) -> slice:
 def _bar(grey: Grey) -> int:
     """Height of the bar at the top, in pixels; 0 if there is none."""
     level = percentile(grey[0], 50.0)
+    if EVEN < level < 255 - EVEN:
+        return 0
     beside = np.abs(grey[:, [0, -1]].astype(np.float32) - level).min(axis=1)
     bar = int((beside > EVEN).argmax())
     if bar < LEAST_BAR * len(grey) or not _is_even(grey[:bar], level):
         return 0
-    # Where it ends, not only something in the middle begins.
-    is_bar = (beside[bar + SOFT_EDGE : bar + 5 * SOFT_EDGE] >= LEAST_STEP).mean() >= ALIKE
-    return bar + SOFT_EDGE if is_bar else 0
+    # A seven's upper stroke fills the width of its crop too, but goes on where it ends.
+    below = np.abs(grey[bar + SOFT_EDGE : bar + 5 * SOFT_EDGE].astype(np.float32) - level)
+    return bar + SOFT_EDGE if (below >= LEAST_STEP).mean() >= ENDS else 0
 
 
 def _on_page(grey: Grey) -> Window:
@@ -94,8 +101,9 @@ def _on_page(grey: Grey) -> Window:
     window = slice(top + SOFT_EDGE, top + height - SOFT_EDGE), slice(left + SOFT_EDGE, left + width - SOFT_EDGE)
     ring = frame_of(grey[window])
     ground = percentile(ring, 50.0)
-    return window if abs(ground - page) >= PAGE_STEP and _is_even(ring, ground) else everything
+    is_drawing = abs(ground - page) >= PAGE_STEP and _is_even(ring, ground) and _is_even(grey[window], ground, GROUND)
+    return window if is_drawing else everything
 
 
-def _is_even(values: npt.NDArray[np.uint8], level: float) -> bool:
-    return bool(np.mean(np.abs(values.astype(np.float32) - level) <= EVEN) >= ALIKE)
+def _is_even(values: Grey, level: float, share: float = ALIKE) -> bool:
+    return bool(np.mean(np.abs(values.astype(np.float32) - level) <= EVEN) >= share)
