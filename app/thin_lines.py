@@ -119,18 +119,19 @@ class _Among:
         way = 1 if line.upright else 0
         first, size, edges = self.written[way], self.written[2 + way], self.edges[way::2]
         far = max(self.beyond, round(FAR * size))
-        goes_on, goes_far = (line.goes_beyond(first, first + size, by, edges) for by in (self.beyond, far))
+        goes_on = line.goes_beyond(first, first + size, self.beyond, edges)
+        goes_far = line.start <= first - far and line.end >= first + size + far
         if line in self.box:
             return True
         if line.upright:
             # A four's stem may be thinner than the rest of it, but there is nothing like it beside it, and it does not
             # go on far at both ends.
-            return (len(self.lines) > 1 and any(goes_on)) or all(goes_far)
+            return (len(self.lines) > 1 and any(goes_on)) or goes_far
         _, top, _, height = self.written
         if self.has_sides or line in self.apart:
             return all(goes_on) and (line in self.thin or line.place > top + height / 2)
-        # A seven's bar lies above the rest of it, a two's base ends soon, also where the picture does.
-        return line.place > top and line.start <= first - far and line.end >= first + size + far
+        # A seven's bar lies above the rest of it, a two's base ends soon.
+        return line.place > top and goes_far
 
 
 def may_have_lines(ink: Mask) -> bool:

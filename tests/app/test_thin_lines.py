@@ -64,6 +64,23 @@ class TestFields:
         digit = normalize(drawn([[(0, 55), (119, 55)]], 2, drawn([SEVEN])))
         assert likeness(digit.pixels, normalize(drawn([SEVEN])).pixels) > 0.97
 
+    @pytest.mark.parametrize("pen", [2, 4])
+    @pytest.mark.parametrize("end", [104, 109])
+    def test_box_that_the_digit_crosses(self, pen: int, end: int) -> None:
+        """It is a box however far the digit goes on below."""
+        seven = [(40, 35), (75, 35), (55, end)]
+        box = [(15, 15), (15, 98), (105, 98), (105, 15), (15, 15)]
+        digit = normalize(drawn([box], pen, drawn([seven])))
+        assert likeness(digit.pixels, normalize(drawn([seven])).pixels) > 0.95
+
+    @pytest.mark.parametrize("column", [45, 58, 70])
+    def test_margin_that_the_digit_crosses(self, column: int) -> None:
+        """A line that goes on far above and below it, from edge to edge of a large sheet or nearly so."""
+        seven = [(40, 125), (75, 125), (55, 185)]
+        sheet = canvas(120, 300)
+        digit = normalize(drawn([[(column, 0), (column, 299)]], 2, drawn([seven], sheet=sheet)))
+        assert likeness(digit.pixels, normalize(drawn([seven], sheet=sheet)).pixels) > 0.95
+
     def test_squared_paper(self) -> None:
         """Squares as dark as the ink, printed in thin lines."""
         squares = canvas(120, 120)
@@ -122,6 +139,13 @@ class TestStrokes:
         mask = np.where(drawn([fine], width, sheet) < 128, np.uint8(255), np.uint8(0))
         assert np.array_equal(without_thin_lines(mask), mask)
 
+    @pytest.mark.parametrize("width", [3, 5, 7])
+    def test_stem_of_a_broad_nib(self, width: int) -> None:
+        """In a tight crop a four's stem goes from edge to edge, but the rest of it begins where the stem does."""
+        sheet = drawn([[(40, 8), (28, 65), (105, 65)]], 12)
+        mask = np.where(drawn([[(75, 0), (75, 119)]], width, sheet) < 128, np.uint8(255), np.uint8(0))
+        assert np.array_equal(without_thin_lines(mask), mask)
+
     @pytest.mark.parametrize("field", FIELDS)
     def test_empty_field(self, field: str) -> None:
         """Lines with nothing among them are all that there is."""
@@ -168,6 +192,11 @@ class TestFirstLook:
     def test_most_digits_have_nothing_like_it(self) -> None:
         """A seven stands on a point."""
         assert not may_have_lines(255 - drawn([SEVEN]))
+
+    def test_box_that_a_digit_crosses(self) -> None:
+        """Its lines lie neither at the bottom nor at an edge."""
+        box = [(15, 15), (15, 90), (105, 90), (105, 15), (15, 15)]
+        assert may_have_lines(255 - drawn([box], 2, drawn([[(40, 35), (75, 35), (55, 110)]])))
 
     @pytest.mark.parametrize("field", ["line below", "cell of a comb"])
     def test_lines_that_a_digit_touches(self, field: str) -> None:
