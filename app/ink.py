@@ -5,7 +5,7 @@ dropped, the separate strokes of one digit stay.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from app.contrast import FAINT_SHARE, Response, ink_level, ink_response
 from app.errors import NoInkError
 from app.frames import without_border, without_edge_lines, without_frames
-from app.ground import Grey, Mask, Sample, mean_depth, percentile
+from app.ground import Grey, Mask, mean_depth, percentile
 from app.paper import LEAST_SIDE
 from app.rules import RULE_SPAN, without_rules
 from app.screens import Window, shown
@@ -99,20 +99,16 @@ def find_ink(grey: Grey) -> Ink:
         NoInkError: nothing on the picture stands out from its ground.
     """
     window = shown(grey)
-    try:
-        ink = _find_ink_on_sheet(without_border(grey[window]))
-    except NoInkError:
-        # On an empty sheet, the sheet is what stands out.
-        ink = _find_ink_on_sheet(without_border(grey))
-    if ink.mask.shape == grey.shape:
-        return ink
-    return Ink(
-        _put_back(ink.response, window, grey.shape),
-        _put_back(ink.strokes, window, grey.shape),
-        _put_back(ink.mask, window, grey.shape),
-        ink.dark,
-        ink.left_out,
-    )
+    if window is not None:
+        try:
+            ink = _find_ink_on_sheet(without_border(grey[window]))
+        except NoInkError:
+            # On an empty sheet, the sheet is what stands out.
+            pass
+        else:
+            response, strokes, mask = (_put_back(part, window, grey) for part in (ink.response, ink.strokes, ink.mask))
+            return Ink(response, strokes, mask, ink.dark, ink.left_out)
+    return _find_ink_on_sheet(without_border(grey))
 
 
 def _find_ink_on_sheet(grey: Grey) -> Ink:
@@ -145,17 +141,20 @@ def find_writing(grey: Grey) -> Writing:
         NoInkError: nothing on the picture stands out from its ground.
     """
     window = shown(grey)
-    writing = _find_writing_on_sheet(without_border(grey[window]))
-    if writing.mask.shape == grey.shape:
-        return writing
-    return Writing(
-        _put_back(writing.response, window, grey.shape), _put_back(writing.mask, window, grey.shape), writing.dark
-    )
+    if window is not None:
+        try:
+            writing = _find_writing_on_sheet(without_border(grey[window]))
+        except NoInkError:
+            pass
+        else:
+            response, mask = (_put_back(part, window, grey) for part in (writing.response, writing.mask))
+            return Writing(response, mask, writing.dark)
+    return _find_writing_on_sheet(without_border(grey))
 
 
-def _put_back(part: npt.NDArray[Sample], window: Window, shape: tuple[int, ...]) -> npt.NDArray[Sample]:
+def _put_back(part: npt.NDArray[Any], window: Window, grey: Grey) -> npt.NDArray[Any]:
     """What was found in a window of a picture, in the picture: zero around it."""
-    whole = np.zeros(shape, part.dtype)
+    whole = np.zeros(grey.shape, part.dtype)
     whole[window] = part
     return whole
 

@@ -47,18 +47,18 @@ Window = tuple[slice, slice]
 """Rows and columns."""
 
 
-def shown(grey: Grey) -> Window:
-    """Where the picture is in what may be a screenshot of it: all of most pictures.
+def shown(grey: Grey) -> Window | None:
+    """Where the picture is in a screenshot of it; None of most pictures, which are no screenshots.
 
     Args:
         grey: uint8 (height, width).
     """
-    height, width = grey.shape
     if max(grey.shape) < LEAST_SIDE:
-        return slice(0, height), slice(0, width)
+        return None
     rows = _between_bars(grey)
     columns = _between_bars(grey[rows].T)
-    return _on_page(grey) if (rows, columns) == (slice(0, height), slice(0, width)) else (rows, columns)
+    is_whole = (rows.stop - rows.start, columns.stop - columns.start) == grey.shape
+    return _on_page(grey) if is_whole else (rows, columns)
 
 
 def _between_bars(grey: Grey) -> slice:
@@ -84,25 +84,24 @@ def _bar(grey: Grey) -> int:
     return bar + SOFT_EDGE if (below >= LEAST_STEP).mean() >= ENDS else 0
 
 
-def _on_page(grey: Grey) -> Window:
-    """A drawing's ground on a page of one grey; everything where there is no such thing."""
-    everything = slice(0, len(grey)), slice(0, grey.shape[1])
+def _on_page(grey: Grey) -> Window | None:
+    """A drawing's ground on a page of one grey; None where there is no such thing."""
     outermost = frame_of(grey)
     page = percentile(outermost, 50.0)
     if not _is_even(outermost, page):
-        return everything
+        return None
     other = ~np.asarray(cv2.inRange(grey, page - PAGE_STEP, page + PAGE_STEP), np.uint8)
     if cv2.countNonZero(other) < MOST_STROKES * other.size:
-        return everything
+        return None
     # Beside it there may be a title, or axes with numbers.
     left, top, width, height = cv2.boundingRect(cv2.morphologyEx(other, cv2.MORPH_OPEN, BROAD))
     if height < LEAST_CONTENT * len(grey) or width < LEAST_CONTENT * grey.shape[1]:
-        return everything
+        return None
     window = slice(top + SOFT_EDGE, top + height - SOFT_EDGE), slice(left + SOFT_EDGE, left + width - SOFT_EDGE)
     ring = frame_of(grey[window])
     ground = percentile(ring, 50.0)
     is_drawing = abs(ground - page) >= PAGE_STEP and _is_even(ring, ground) and _is_even(grey[window], ground, GROUND)
-    return window if is_drawing else everything
+    return window if is_drawing else None
 
 
 def _is_even(values: Grey, level: float, share: float = ALIKE) -> bool:
