@@ -8,7 +8,7 @@ import numpy as np
 from app.ground import Grey, frame_of, percentile
 
 LEAST_SIDE: Final = 96
-"""Smaller pictures are crops or drawings."""
+"""Pixels of the shorter side; smaller pictures are crops or drawings."""
 
 EVEN: Final = 8
 """Grey levels by which bars and pages differ from one grey."""
@@ -53,7 +53,7 @@ def shown(grey: Grey) -> Window | None:
     Args:
         grey: uint8 (height, width).
     """
-    if max(grey.shape) < LEAST_SIDE:
+    if min(grey.shape) < LEAST_SIDE:
         return None
     rows = _between_bars(grey)
     columns = _between_bars(grey[rows].T)
@@ -77,7 +77,7 @@ def _bar(grey: Grey) -> int:
         return 0
     beside = np.abs(grey[:, [0, -1]].astype(np.float32) - level).min(axis=1)
     bar = int((beside > EVEN).argmax())
-    if bar < LEAST_BAR * len(grey) or not _is_even(grey[:bar], level):
+    if not LEAST_BAR <= bar / len(grey) <= 1 - LEAST_CONTENT or not _is_even(grey[:bar], level):
         return 0
     # A seven's upper stroke fills the width of its crop too, but goes on where it ends.
     below = np.abs(grey[bar + SOFT_EDGE : bar + 5 * SOFT_EDGE].astype(np.float32) - level)

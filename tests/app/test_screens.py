@@ -83,6 +83,20 @@ def test_other_pictures_are_no_screenshots() -> None:
     assert shown(with_bars(0, 80, 60)[::4, ::4]) is None
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3, 95, 96, 200])
+@pytest.mark.parametrize("ground", [0, 120, 255])
+def test_nearly_empty(rows: int, ground: int) -> None:
+    """Thin pictures, and those with something along one edge alone, have no bars and no page."""
+    for change in (slice(0, 0), slice(-1, None), slice(-2, None), slice(rows // 2, None)):
+        picture = np.full((rows, 300), ground, np.uint8)
+        picture[change] = 255 - ground
+        if change.start != rows // 2:
+            assert shown(picture) is None
+            assert shown(np.ascontiguousarray(picture.T)) is None
+        shown(picture)
+        shown(picture[:, 2:-2])
+
+
 @pytest.mark.parametrize("picture", [with_bars(0, 80, 60), with_bars(255, 80, 60), on_page(255, 0, 255, 60)])
 def test_digit_is_read_where_it_is(picture: Grey) -> None:
     """It is prepared as without what is around it, and found in the pixels of the whole picture."""
