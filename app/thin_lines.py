@@ -12,8 +12,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from app.ground import Mask, stroke_width
-from app.straight_lines import COVERED, WRITTEN, drawn, lying_lines, margin_of, tallest, upright_lines
+from app.ground import SMALL_SIDE, Mask, stroke_width
+from app.straight_lines import COVERED, WRITTEN, drawn, is_covered, lying_lines, margin_of, tallest, upright_lines
 
 RUN: Final = 1 / 3
 """A line is made of straight runs of at least this share of all ink's length, however it leans."""
@@ -137,15 +137,18 @@ class _Among:
 def may_have_lines(ink: Mask) -> bool:
     """Whether ink of one piece may be something written and lines that it touches; most is not, and that is seen soon.
 
-    Nearly all such lines lie below it, or go through the whole picture, or are a box that it crosses.
+    Nearly all such lines lie below it, or go through the whole picture, or are a box that it crosses; not in crops of a
+    few pixels.
     """
     left, top, width, height = cv2.boundingRect(ink)
     if height == len(ink) or width == ink.shape[1]:
         return True
     piece = ink[top : top + height, left : left + width]
+    if height <= SMALL_SIDE:
+        return is_covered(piece[-margin_of(piece) :])
     bands = np.maximum.reduceat(piece, np.arange(0, height, margin_of(piece)), axis=0)
     # A line may lie in two of them.
-    pairs = bands[:-1] | bands[1:] if len(bands) > 1 else bands
+    pairs = bands[:-1] | bands[1:]
     (covered,) = (cv2.reduce(pairs >> 7, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0] >= COVERED * width).nonzero()
     last = len(pairs) - 1
     return bool(covered.size and (covered[-1] == last or covered[0] < last / 2 < covered[-1]))
