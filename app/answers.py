@@ -99,7 +99,10 @@ def _finding(
         confidence=float(probabilities[digit]),
         verdict=judgement.verdict if judgement is not None else None,
         reason=judgement.reason if judgement is not None else None,
-        candidates=tuple(Candidate(digit=one, probability=float(probabilities[one])) for one in candidates),
+        # Mostly there are none.
+        candidates=tuple(Candidate(digit=one, probability=float(probabilities[one])) for one in candidates)
+        if candidates
+        else (),
     )
 
 
