@@ -4,12 +4,12 @@ Ink is what stands out from its ground. What lies around the sheet, lines of rul
 dropped, the separate strokes of one digit stay.
 """
 
-from dataclasses import dataclass
-from typing import Any, Final
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, TypeVar
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from app.contrast import FAINT_SHARE, Response, ink_level, ink_response
 from app.errors import NoInkError
@@ -89,6 +89,9 @@ class Ink:
     of its neighbours is no such piece."""
 
 
+Found = TypeVar("Found", Ink, Writing)
+
+
 def find_ink(grey: Grey) -> Ink:
     """Find the ink of the digit in a grey picture.
 
@@ -100,14 +103,9 @@ def find_ink(grey: Grey) -> Ink:
     """
     window = shown(grey)
     if window is not None:
-        try:
-            ink = _find_ink_on_sheet(without_border(grey[window]))
-        except NoInkError:
-            # On an empty sheet, the sheet is what stands out.
-            pass
-        else:
-            response, strokes, mask = (_put_back(part, window, grey) for part in (ink.response, ink.strokes, ink.mask))
-            return Ink(response, strokes, mask, ink.dark, ink.left_out)
+        # On an empty sheet, the sheet is what stands out.
+        with suppress(NoInkError):
+            return _put_back(_find_ink_on_sheet(without_border(grey[window])), window, grey)
     return _find_ink_on_sheet(without_border(grey))
 
 
@@ -142,21 +140,20 @@ def find_writing(grey: Grey) -> Writing:
     """
     window = shown(grey)
     if window is not None:
-        try:
-            writing = _find_writing_on_sheet(without_border(grey[window]))
-        except NoInkError:
-            pass
-        else:
-            response, mask = (_put_back(part, window, grey) for part in (writing.response, writing.mask))
-            return Writing(response, mask, writing.dark)
+        with suppress(NoInkError):
+            return _put_back(_find_writing_on_sheet(without_border(grey[window])), window, grey)
     return _find_writing_on_sheet(without_border(grey))
 
 
-def _put_back(part: npt.NDArray[Any], window: Window, grey: Grey) -> npt.NDArray[Any]:
-    """What was found in a window of a picture, in the picture: zero around it."""
-    whole = np.zeros(grey.shape, part.dtype)
-    whole[window] = part
-    return whole
+def _put_back(found: Found, window: Window, grey: Grey) -> Found:
+    """What was found in a window of a picture, in the picture: its arrays are zero around it."""
+    whole: dict[str, Any] = {}
+    for field in fields(found):
+        part = getattr(found, field.name)
+        if isinstance(part, np.ndarray):
+            whole[field.name] = np.zeros(grey.shape, part.dtype)
+            whole[field.name][window] = part
+    return replace(found, **whole)
 
 
 def _find_writing_on_sheet(grey: Grey) -> Writing:

@@ -59,8 +59,9 @@ def without_rules(response: Response) -> Response:
     """Drop the lines of ruled and squared paper where they are fainter than the ink, or thinner."""
     net = _net(response)
     if net is not None:
-        if _has_darker_ink(response, net):
-            return np.where(response > MOST_RULE * _level_of(response, net), response, np.float32(0.0))
+        level = percentile(response[net > 0], 90.0)
+        if _has_darker_ink(response, level):
+            return np.where(response > MOST_RULE * level, response, np.float32(0.0))
         thick = _without_thin(response, net)
         if thick is not None:
             return thick
@@ -80,15 +81,9 @@ def _net(response: Response) -> Mask | None:
     return lines
 
 
-def _level_of(response: Response, net: Mask) -> float:
-    """How far rules stand out."""
-    return percentile(response[net > 0], 90.0)
-
-
-def _has_darker_ink(response: Response, net: Mask) -> bool:
-    """Whether something stands out more than rules do."""
-    darker = _area_of_strokes(response > _level_of(response, net) / RULE_CONTRAST)
-    return darker >= SPECK_SHARE * float(max(response.shape))
+def _has_darker_ink(response: Response, level: float) -> bool:
+    """Whether something stands out more than rules do, which stand out so far."""
+    return _area_of_strokes(response > level / RULE_CONTRAST) >= SPECK_SHARE * float(max(response.shape))
 
 
 def _without_thin(response: Response, net: Mask) -> Response | None:
