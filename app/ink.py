@@ -44,6 +44,15 @@ NEAR: Final = 0.4
 NEAR_AT_EDGE: Final = 0.05
 """The same for pieces that the picture's edge cuts: they are more often clutter than ink."""
 
+DOTTED: Final = 8
+"""So many dots as large as the largest piece, or more, are a digit of dots."""
+
+DOTS_APART: Final = 1.5
+"""From one of these dots to the next are at most so many of its lengths."""
+
+FILLED: Final = 0.6
+"""Share of the square on its longer side that a dot fills at least."""
+
 LINE: Final = 0.02
 """What the picture's edge cuts and is so thin, as a share of its length, is a line before it is a stroke."""
 
@@ -251,6 +260,11 @@ def _main_pieces(ink: Mask) -> Mask:
     lines = cut & (area <= LINE * extent**2)
     weight = np.where(lines, 0.035, np.where(cut, 0.35, 1.0))
     main = int(np.argmax(extent * np.sqrt(area) * weight * (1.0 - off_centre)))
+    shortest = 0.0
+    if count > DOTTED:
+        dots = (area >= FILLED * extent**2) & (abs(extent - extent[main]) <= 1 + 0.2 * extent[main])
+        if dots[main] and dots.sum() >= DOTTED:
+            shortest = DOTS_APART / NEAR * extent[main]
     least = LEAST_PIECE if (area < SPECK * area[main]).sum() < MANY_SPECKS else SPECK
     part = np.zeros(count - 1, bool)
     joining = np.zeros(count - 1, bool)
@@ -263,7 +277,8 @@ def _main_pieces(ink: Mask) -> Mask:
         part |= joining
         near_left, near_right = left[part].min(), right[part].max()
         near_top, near_bottom = top[part].min(), bottom[part].max()
-        reach = np.where(cut, NEAR_AT_EDGE, NEAR) * max(near_right - near_left, near_bottom - near_top)
+        length = max(near_right - near_left, near_bottom - near_top, shortest)
+        reach = np.where(cut, NEAR_AT_EDGE, NEAR) * length
         gap_x = np.maximum(np.maximum(near_left - right, left - near_right), 0)
         gap_y = np.maximum(np.maximum(near_top - bottom, top - near_bottom), 0)
         joining = ~part & ~lines & (area >= least * area[main]) & (np.hypot(gap_x, gap_y) < reach)

@@ -1,9 +1,9 @@
 """Digits made in code: the shapes that most of the world writes and MNIST's American writers of the 1990s did not.
 
 Ones with a flag or a foot, crossed sevens, slashed and open zeros, open and square fours, square sixes, nines with
-straight stems. Half are drawn stroke by stroke: polylines in a unit square (x to the right, y down), jittered, with a
-pen of random width. Half are digits of free fonts, handwritten ones most of them, bent as a hand would. All go through
-the service's own preparation.
+straight stems, angular digits as displays show them. Half are drawn stroke by stroke: polylines in a unit square (x to
+the right, y down), jittered, with a pen of random width. Half are digits of free fonts, handwritten ones most of them,
+bent as a hand would. All go through the service's own preparation.
 """
 
 from collections.abc import Callable
@@ -45,11 +45,15 @@ def draw_digits(count: int, seed: int) -> Digits:
 
 def _draw(label: int, random: Random) -> npt.NDArray[np.uint8]:
     while True:
-        canvas = _typed(label, random) if random.random() < 0.5 else _ink(_SHAPES[label](random), random)
+        canvas = _typed(label, random) if random.random() < 0.5 else _ink(_strokes(label, random), random)
         try:
             return normalize(canvas).pixels
         except NoInkError:  # pragma: no cover - a drawing that left the canvas; never seen, harmless
             continue
+
+
+def _strokes(label: int, random: Random) -> list[Points]:
+    return _angular(label, random) if random.random() < 0.15 else _SHAPES[label](random)
 
 
 def _typed(label: int, random: Random) -> Canvas:
@@ -145,7 +149,10 @@ def _one(random: Random) -> list[Points]:
     x = 0.5
     flag = random.random() < 0.85
     stem = [(x, 0.0), (x + random.normal(0, 0.02), 1.0)]
-    if flag:
+    if flag and random.random() < 0.3:  # as printers and school hands make it: a short bar, level or nearly so
+        reach = random.uniform(0.15, 0.32)
+        stem.insert(0, (x - reach, random.uniform(-0.01, 0.5) * reach))
+    elif flag:
         reach = random.uniform(0.08, 0.5)
         stem.insert(0, (x - reach, reach * random.uniform(0.3, 1.3)))
     strokes = [_line(*stem)]
@@ -159,7 +166,7 @@ def _one(random: Random) -> list[Points]:
 def _two(random: Random) -> list[Points]:
     middle = random.uniform(0.22, 0.36)
     width = random.uniform(0.55, 0.85)
-    hook = random.uniform(-200, -150) if random.random() < 0.75 else random.uniform(-130, -60)
+    hook = random.uniform(-200, -150) if random.random() < 0.6 else random.uniform(-130, -60)
     top = _arc(0.5, middle, width, 2 * middle, hook, random.uniform(10, 40))
     corner = (0.5 - width / 2 + random.normal(0, 0.04), 1.0)
     end = (0.5 + width / 2 + random.uniform(-0.05, 0.2), 1.0 + random.normal(0, 0.04))
@@ -268,6 +275,52 @@ def _nine(random: Random) -> list[Points]:
         return [_line((right, waist), (0.2, waist), (0.2, 0.0), (right, 0.0), (right, 1.0))]
     return [_joined(loop, _line((right, waist / 2), (random.uniform(0.3, 0.6), 1.0)))]
 
+
+def _angular(label: int, random: Random) -> list[Points]:
+    """Upright and lying strokes alone, as in block letters and on displays: with corners, rounded, or apart."""
+    left, right = 0.2 + random.normal(0, 0.02), 0.8 + random.normal(0, 0.02)
+    middle = random.uniform(0.42, 0.55)
+    places = {
+        "a": (left, 0.0),
+        "b": (right, 0.0),
+        "c": (left, middle),
+        "d": (right, middle),
+        "e": (left, 1.0),
+        "f": (right, 1.0),
+    }
+    paths = [
+        np.array([places[corner] for corner in path]) + random.normal(0, 0.012, (len(path), 2))
+        for path in _ANGULAR[label][random.integers(len(_ANGULAR[label]))]
+    ]
+    if random.random() < 0.25:  # segments apart
+        gap = random.uniform(0.1, 0.2)
+        return [
+            through(path[at : at + 2], 60)[round(60 * gap) : -round(60 * gap)]
+            for path in paths
+            for at in range(len(path) - 1)
+        ]
+    rounding = (1, int(random.choice([1, 1, 5, 9])))
+    return [cv2.blur(through(path, 80), rounding, borderType=cv2.BORDER_REPLICATE) for path in paths]
+
+
+_ANGULAR: Final[tuple[tuple[tuple[str, ...], ...], ...]] = (
+    (("cabfec",),),
+    (("bf",),),
+    (("abdcef",),),
+    (("abfe", "cd"),),
+    (("acd", "bf"),),
+    (("bacdfe",),),
+    (("baefdc",), ("aefdc",)),
+    (("abf",), ("abf",), ("cabf",)),
+    (("cabfec", "cd"),),
+    (("efbacd",), ("fbacd",)),
+)
+"""The ways to write each digit: a letter for each corner, and for the ends of the bar in the middle.
+
+    a b
+    c d
+    e f
+"""
 
 _SHAPES: Final[tuple[Callable[[Random], list[Points]], ...]] = (
     _zero,

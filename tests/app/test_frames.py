@@ -51,6 +51,19 @@ class TestBoxes:
         """A box with nothing in it is what was written."""
         assert normalize(boxed(canvas(120, 120), pen=6, inset=25)).crop_box.width >= 65
 
+    def test_sides_of_angular_zeros(self) -> None:
+        """A side that is not straight enough for a line of a box is not written in a box of the other three."""
+        random = np.random.default_rng(1)
+        for pen in (4, 6, 8, 10):
+            for width in (45, 55, 65):
+                for lean in (-3, -2, 0, 2, 3):
+                    left, right = 60 - width // 2, 60 + width // 2
+                    corners = [(left, 20), (right, 20), (right + lean, 100), (left + lean, 100)]
+                    zero = (np.array(corners) + random.integers(-1, 2, (4, 2))).tolist()
+                    box = normalize(with_stroke(canvas(120, 120), [*zero, zero[0]], pen)).crop_box
+                    assert box.width >= width
+                    assert box.height >= 78
+
     def test_square_eight(self) -> None:
         """A stroke from side to side in a box is a part of it."""
         picture = with_stroke(boxed(canvas(120, 120), pen=6, inset=25), [(25, 60), (94, 60)], pen=6)

@@ -228,6 +228,24 @@ class TestPieces:
         assert normalize(dusty).crop_box == normalize(clean).crop_box
         assert likeness(normalize(dusty).pixels, normalize(clean).pixels) > 0.98
 
+    @pytest.mark.parametrize("dot", [4, 10, 24])
+    @pytest.mark.parametrize("gap", [1, 2, 4])
+    def test_digit_of_dots(self, dot: int, gap: int) -> None:
+        """Displays and printers make digits of dots, of which some only meet at their corners."""
+        two = np.array([[c == "1" for c in row] for row in "01110 10001 00001 00010 00100 01000 11111".split()])
+        square = np.pad(np.ones((dot, dot)), ((0, gap), (0, gap)))
+        sheet = np.where(np.pad(np.kron(two, square), 3 * dot) > 0, 0, 255).astype(np.uint8)
+        box = normalize(sheet).crop_box
+        assert (box.width, box.height) == (5 * dot + 4 * gap, 7 * dot + 6 * gap)
+
+    def test_dots_that_are_far_apart(self) -> None:
+        """Dots all over a picture are no digit."""
+        sheet = canvas(240, 240)
+        for column in range(20, 240, 60):
+            for row in range(20, 240, 60):
+                sheet[row : row + 10, column : column + 10] = 0
+        assert normalize(sheet).left_out > 0.5
+
     def test_many_specks_are_noise(self) -> None:
         """On a small noisy picture a single pixel is a larger share of the ink; where there are many, none counts."""
         clean = canvas(48, 48)
