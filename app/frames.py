@@ -36,6 +36,9 @@ CONVEX: Final = 0.95
 CORNER: Final = 0.2
 """Share of the picture's sides along which a line goes at least on both sides of a corner."""
 
+THIN: Final = 25.0
+"""Percent of a line's length in which nothing touches it, if a machine drew it."""
+
 LEAST_TEETH: Final = 3
 """Of a comb, which is open above."""
 
@@ -155,15 +158,48 @@ def _frame(piece: Mask, ink: Mask) -> Mask | None:
     """
     if not _has_outline(piece):
         return None
-    margin = margin_of(piece)
     run = max(3, min(piece.shape) // 3)
     upright = upright_lines(piece, run)
     lines = drawn([*upright, *lying_lines(piece, run)], piece.shape)
-    if is_covered(piece[:margin]):
+    margin = margin_of(piece)
+    if not is_covered(piece[:margin]):
+        return lines if len(upright) >= LEAST_TEETH else None
+    beside = 0
+    if not (is_covered(lines[:margin]) and _has_outline(lines)):
         # Where only some sides of an angular zero are straight enough for lines, the others are not written in it.
-        beside = min(5 * margin // 2, piece.shape[1] // 3)
-        inside = (ink & ~lines)[:, beside:-beside]
-        is_frame = tallest(inside) >= WRITTEN * len(piece)
-    else:
-        is_frame = len(upright) >= LEAST_TEETH
-    return lines if is_frame else None
+        # Strokes that touch a line hide it, too; where all four are even, it is known what lies beneath.
+        even = _even_outline(piece)
+        lines, beside = even if even is not None else (lines, 5 * margin // 2)
+    beside = min(beside, piece.shape[1] // 3)
+    inside = (ink & ~lines)[:, beside : piece.shape[1] - beside]
+    return lines if tallest(inside) >= WRITTEN * len(piece) else None
+
+
+def _even_outline(piece: Mask) -> tuple[Mask, int] | None:
+    """Four sides that are level, upright and each of one width, as a machine draws them; None where they are not.
+
+    Returns:
+        Their ink, and how far in an angular zero's own side may reach: three times the greatest width, in pixels.
+    """
+    outline = np.zeros_like(piece)
+    margin = margin_of(piece)
+    widest = 0
+    # The same memory, seen from each of its sides.
+    for seen, side in zip(_from_all_sides(piece), _from_all_sides(outline), strict=True):
+        # What touches the line may stick out.
+        covered = [is_covered(row[None]) for row in seen[: 2 * margin]]
+        if True not in covered:
+            return None
+        first = covered.index(True)
+        widths = np.argmin(seen[first:], axis=0)
+        width = int(percentile(widths, THIN))
+        if not 1 <= width <= 2 * margin or (abs(widths - width) <= 1).mean() < THIN / 100:
+            return None
+        # The row after the last belongs to its soft edge.
+        side[: first + width + 1] = 255
+        widest = max(widest, width)
+    return piece & outline, 3 * widest
+
+
+def _from_all_sides(piece: Mask) -> tuple[Mask, ...]:
+    return piece, piece[::-1], piece.T, piece.T[::-1]

@@ -7,7 +7,7 @@ import pytest
 
 from app.frames import without_border, without_edge_lines
 from app.normalization import normalize
-from tests.pictures import Grey, canvas, with_stroke
+from tests.pictures import Grey, canvas, enlarged, with_stroke
 
 SEVEN = [(40, 30), (75, 30), (55, 90)]
 """On a sheet of 120 x 120."""
@@ -46,6 +46,20 @@ class TestBoxes:
         box = normalize(picture).crop_box
         assert box.width == normalize(written).crop_box.width
         assert 75 <= box.height <= 85
+
+    @pytest.mark.parametrize("label", [2, 3, 5, 7])
+    @pytest.mark.parametrize("pen", [2, 3])
+    def test_box_that_a_digit_fills(self, mnist_digits: npt.NDArray[np.uint8], label: int, pen: int) -> None:
+        """Strokes along the lines of its box hide them in part; in most cases all of the box goes."""
+        cleaned = 0
+        for picture in mnist_digits[500 * label : 500 * label + 40]:
+            digit = enlarged(picture, 4)
+            left, top, width, height = cv2.boundingRect(np.where(digit > 100, np.uint8(255), np.uint8(0)))
+            sheet = np.pad(digit[top : top + height, left : left + width], 20)
+            box = cv2.rectangle(sheet.copy(), (19, 19), (width + 20, height + 20), 255, pen)
+            difference = np.abs(normalize(np.asarray(box, np.uint8)).pixels.astype(int) - normalize(sheet).pixels)
+            cleaned += difference.mean() < 20
+        assert cleaned >= 30
 
     def test_angular_zero(self) -> None:
         """A box with nothing in it is what was written."""

@@ -232,7 +232,7 @@ class TestPieces:
     @pytest.mark.parametrize("gap", [1, 2, 4])
     def test_digit_of_dots(self, dot: int, gap: int) -> None:
         """Displays and printers make digits of dots, of which some only meet at their corners."""
-        two = np.array([[c == "1" for c in row] for row in "01110 10001 00001 00010 00100 01000 11111".split()])
+        two = np.array([[int(bit) for bit in f"{row:05b}"] for row in (14, 17, 1, 2, 4, 8, 31)])
         square = np.pad(np.ones((dot, dot)), ((0, gap), (0, gap)))
         sheet = np.where(np.pad(np.kron(two, square), 3 * dot) > 0, 0, 255).astype(np.uint8)
         box = normalize(sheet).crop_box
