@@ -53,7 +53,7 @@ def _draw(label: int, random: Random) -> npt.NDArray[np.uint8]:
 
 
 def _strokes(label: int, random: Random) -> list[Points]:
-    return _angular(label, random) if random.random() < 0.15 else _SHAPES[label](random)
+    return angular(label, random) if random.random() < 0.15 else _SHAPES[label](random)
 
 
 def _typed(label: int, random: Random) -> Canvas:
@@ -276,7 +276,7 @@ def _nine(random: Random) -> list[Points]:
     return [_joined(loop, _line((right, waist / 2), (random.uniform(0.3, 0.6), 1.0)))]
 
 
-def _angular(label: int, random: Random) -> list[Points]:
+def angular(label: int, random: Random) -> list[Points]:
     """Upright and lying strokes alone, as in block letters and on displays: with corners, rounded, or apart."""
     left, right = 0.2 + random.normal(0, 0.02), 0.8 + random.normal(0, 0.02)
     middle = random.uniform(0.42, 0.55)
@@ -300,7 +300,9 @@ def _angular(label: int, random: Random) -> list[Points]:
             for at in range(len(path) - 1)
         ]
     rounding = (1, int(random.choice([1, 1, 5, 9])))
-    return [cv2.blur(through(path, 80), rounding, borderType=cv2.BORDER_REPLICATE) for path in paths]
+    return [
+        np.asarray(cv2.blur(through(path, 80), rounding, borderType=cv2.BORDER_REPLICATE), np.float64) for path in paths
+    ]
 
 
 _ANGULAR: Final[tuple[tuple[tuple[str, ...], ...], ...]] = (

@@ -1,11 +1,12 @@
 """Drawn digits look like what the preparation gives."""
 
+import cv2
 import numpy as np
 import pytest
 
 from app.contract import BOX, LABELS
 from model_training import drawing
-from model_training.drawing import CANVAS, bent, draw_digits
+from model_training.drawing import CANVAS, angular, bent, draw_digits
 from model_training.glyphs import INK, TILE, digit_glyphs, other_glyphs
 
 
@@ -111,3 +112,20 @@ def test_every_shape_is_drawn_in_many_ways(label: int) -> None:
     assert (pictures.max(axis=1) == 255).all()
     assert len(np.unique(pictures, axis=0)) == 40
     assert pictures.mean(axis=1).std() > 3
+
+
+@pytest.mark.parametrize(
+    ("label", "holes"), [(0, 1), (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 1), (7, 0), (8, 2), (9, 1)]
+)
+def test_angular_digits_enclose_what_theirs_enclose(label: int, holes: int) -> None:
+    """Block letters and displays write each digit with as many closed loops as anybody; segments apart close none."""
+    random = np.random.default_rng(1)
+    counted = []
+    for _ in range(60):
+        canvas = np.zeros((120, 120), np.uint8)
+        for stroke in angular(label, random):
+            points = np.rint(stroke * 80 + 20).astype(np.int32)
+            cv2.polylines(canvas, [points], isClosed=False, color=255, thickness=3)
+        _, hierarchy = cv2.findContours(canvas, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+        counted.append(int((hierarchy[0, :, 3] >= 0).sum()))
+    assert np.mean(np.array(counted) == holes) >= (0.6 if holes else 1.0)
