@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from app.bands import banded_ground
-from app.curved_shadows import has_shadow
+from app.curved_shadows import has_shadow, has_spot
 from app.errors import NoInkError
 from app.ground import (
     FLAT_GROUND,
     FRAME_PERCENTILE,
+    SMALL_SIDE,
     Grey,
     Level,
     has_clean_frame,
@@ -69,15 +70,15 @@ def ink_response(grey: Grey) -> tuple[Response, bool]:
     if rest <= FLAT_GROUND and (is_clean or paper is grey):
         if not is_clean and has_shadow(grey, smooth):
             return _in_full_light(*_on_side(grey, picture, dark=True)), True
+        if max(grey.shape) > SMALL_SIDE and has_spot(grey, smooth):
+            # A flash's reflection outweighs dark ink, but is no stroke.
+            return _likelier(grey, picture, _standing_out(picture, smooth.picture, rest, dark=False))
         residual = picture - smooth.picture
         # Ink is the minority: the residuals' third moment points to its side.
         return _on_even_ground(picture, smooth.picture, rest, dark=float(np.vdot(residual * residual, residual)) < 0.0)
     # In tight crops strokes reach the frame.
     tight = parted_ground(grey) or plain_ground(grey)
-    if tight is not None:
-        ground, dark = tight
-        return _on_even_ground(picture, ground, 0.0, dark)
-    return _on_local_ground(grey, picture)
+    return _on_local_ground(grey, picture) if tight is None else _on_even_ground(picture, tight[0], 0.0, tight[1])
 
 
 def ink_level(response: Response) -> float:
@@ -108,12 +109,17 @@ def _on_even_ground(picture: Response, ground: Response, noise: float, dark: boo
 
 
 def _on_local_ground(grey: Grey, picture: Response) -> tuple[Response, bool]:
-    sides = [_on_side(grey, picture, dark) for dark in (True, False)]
-    lit = _in_full_light(*sides[0])
+    return _likelier(grey, picture, _on_side(grey, picture, dark=False)[0])
+
+
+def _likelier(grey: Grey, picture: Response, lighter: Response) -> tuple[Response, bool]:
+    """What is darker than its local ground, or else what is lighter, and whether it is the former: the likelier ink."""
+    response, ground = _on_side(grey, picture, dark=True)
+    lit = _in_full_light(response, ground)
     # In full light everything dark grows; the comparison is fair at the light of the paper's brighter parts.
-    light = percentile(sides[0][1], 75.0) / 255.0
-    dark = DARK_PRIOR * light * light * _stroke_likeness(lit) >= _stroke_likeness(sides[1][0])
-    return (lit, True) if dark else (sides[1][0], False)
+    light = percentile(ground, 75.0) / 255.0
+    dark = DARK_PRIOR * light * light * _stroke_likeness(lit) >= _stroke_likeness(lighter)
+    return (lit, True) if dark else (lighter, False)
 
 
 def _on_side(grey: Grey, picture: Response, dark: bool) -> tuple[Response, Level]:

@@ -8,7 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from app.discs import opened
+from app.discs import closed, opened
 from app.ground import CLEAN_STEP, SATURATED, Grey, Level, Mask, Surface, frame_of, may_have_shadows, percentile, shrunk
 
 SHADOW_SIDE: Final = 80
@@ -25,6 +25,12 @@ LEAST_STRENGTH: Final = 0.25
 
 MOST_STRENGTH: Final = 0.85
 """A shadow or a glare leaves the surface by at most this share of what the ink does; bold ink is as strong as any."""
+
+STROKES: Final = 0.2
+"""What is so narrow, as a share of the longer side, and darker than a bright spot may be strokes across it."""
+
+SOFT: Final = 0.7
+"""At a soft edge, brightness changes by at most this share of all within three pixels."""
 
 STRONG_SHARE: Final = 0.5
 """Strokes are at most this share as deep as a fainter shadow; where bold ink is uneven, its dark parts are deeper."""
@@ -65,6 +71,25 @@ def has_shadow(grey: Grey, surface: Surface) -> bool:
         return False
     darker = shrunk(np.clip(-residual, 0.0, 255.0).astype(np.uint8), SHADOW_SIDE)
     return bool(2 * darker[strokes > 0].sum(dtype=int) > off[strokes > 0].sum(dtype=int))
+
+
+def has_spot(grey: Grey, surface: Surface) -> bool:
+    """Whether something brighter than the smooth surface is as deep as a shadow and as soft: a flash's reflection.
+
+    Args:
+        grey: uint8 (height, width).
+        surface: `app.ground.smooth_ground` of it.
+    """
+    if not may_have_shadows(grey):
+        return False
+    lighter = shrunk(np.clip(grey - surface.picture, 0.0, 255.0).astype(np.uint8), SHADOW_SIDE)
+    spot = closed(lighter, int(STROKES * max(lighter.shape)) | 1)
+    depth = cv2.distanceTransform((spot > CLEAN_STEP).astype(np.uint8), cv2.DIST_L2, 5)
+    if depth.max() <= LEAST_DEPTH * max(spot.shape):
+        return False
+    steps = np.asarray(cv2.morphologyEx(spot, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), np.uint8)
+    edge = steps[steps > CLEAN_STEP / 2]
+    return edge.size == 0 or percentile(edge, 75.0) <= SOFT * float(spot.max())
 
 
 def _stronger_strokes(off: Grey, leaving: Mask, depth: Level) -> Mask | None:

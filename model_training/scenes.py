@@ -261,6 +261,17 @@ def _in_the_light(digit: Picture, random: Random) -> tuple[Level, Level, Level]:
     return paper * (1 - (1 - pen) * ink), rows, columns
 
 
+def _with_a_reflection(digit: Picture, random: Random) -> Picture:
+    """On paper that reflects a flash or a lamp: a soft spot on it or near it, as bright as ink is dark, or brighter."""
+    sheet, rows, columns = _in_the_light(digit, random)
+    down, right = random.normal(0.0, 0.15, 2)
+    spread = random.uniform(0.05, 0.25)
+    return _shot(
+        sheet + random.uniform(60, 140) * np.exp(-((rows - down) ** 2 + (columns - right) ** 2) / (2 * spread**2)),
+        random,
+    )
+
+
 def _in_faint_pencil(digit: Picture, random: Random) -> Picture:
     """Small, in pencil, on a sheet that is darker on one side."""
     sheet = np.linspace(random.uniform(205, 235), random.uniform(160, 190), 240)[None, :] * np.ones((240, 1))
@@ -296,6 +307,7 @@ SCENES: Final[Mapping[str, Scene]] = MappingProxyType(
         "half in a shadow": _half_in_a_shadow,
         "under a strip of shadow": _under_a_strip_of_shadow,
         "under the shadow of a hand": _under_a_hands_shadow,
+        "with a flash's reflection": _with_a_reflection,
         "in faint pencil": _in_faint_pencil,
         "in chalk on a board": _in_chalk,
     }

@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from app.curved_shadows import has_shadow
+from app.curved_shadows import has_shadow, has_spot
 from app.ground import smooth_ground
 from app.normalization import normalize
 from tests.pictures import canvas, with_stroke
@@ -99,3 +99,24 @@ def test_long_pictures(shape: tuple[int, int]) -> None:
     """However narrow: there is an answer."""
     picture = np.random.default_rng(1).integers(60, 200, shape).astype(np.uint8)
     assert isinstance(has_shadow(picture, smooth_ground(picture)), bool)
+
+
+@pytest.mark.parametrize("spread", [12, 25, 50])
+@pytest.mark.parametrize("middle", [(90, 60), (100, 130)])
+@pytest.mark.parametrize("light", [40, 80, 140])
+def test_flash(middle: tuple[int, int], light: int, spread: int) -> None:
+    """A soft bright spot across dark strokes is not taken for light ink, and none of them is lost in it."""
+    rows, columns = np.indices((SIDE, SIDE))
+    spot = light * np.exp(-((columns - middle[0]) ** 2 + (rows - middle[1]) ** 2) / (2 * spread**2))
+    plain, flashed = lit(seven(8), middle, 50, 1.0), np.clip(lit(seven(8), middle, 50, 1.0) - 40.0 + spot, 0, 255)
+    alone, found = normalize(plain), normalize(flashed.astype(np.uint8))
+    assert found.inverted
+    assert float(np.abs(alone.pixels.astype(float) - found.pixels).mean()) < 20
+
+
+@pytest.mark.parametrize("pen", [8, 20, 32])
+def test_light_ink_is_no_spot(pen: int) -> None:
+    """However bold: its edges are hard."""
+    board = lit(255 - seven(pen), (100, 100), 50, 1.0)
+    assert not has_spot(board, smooth_ground(board))
+    assert not normalize(board).inverted
