@@ -14,6 +14,7 @@ import numpy as np
 from app.contrast import FAINT_SHARE, Response, ink_level, ink_response
 from app.errors import NoInkError
 from app.frames import without_border, without_edge_lines, without_frames
+from app.grain import GRAIN_SIDE, without_grain
 from app.ground import Grey, Mask, mean_depth, percentile
 from app.paper import LEAST_SIDE
 from app.rules import RULE_SPAN, without_rules
@@ -110,6 +111,8 @@ def find_ink(grey: Grey) -> Ink:
     Raises:
         NoInkError: nothing on the picture stands out from its ground.
     """
+    if max(grey.shape) >= GRAIN_SIDE:
+        grey = without_grain(grey)
     window = shown(grey)
     if window is not None:
         # On an empty sheet, the sheet is what stands out.
@@ -147,6 +150,8 @@ def find_writing(grey: Grey) -> Writing:
     Raises:
         NoInkError: nothing on the picture stands out from its ground.
     """
+    if max(grey.shape) >= GRAIN_SIDE:
+        grey = without_grain(grey)
     window = shown(grey)
     if window is not None:
         with suppress(NoInkError):

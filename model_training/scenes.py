@@ -272,6 +272,12 @@ def _with_a_reflection(digit: Picture, random: Random) -> Picture:
     )
 
 
+def _in_the_dark(digit: Picture, random: Random) -> Picture:
+    """On paper in a dark room, by a camera that leaves it dark, with the noise that this has."""
+    sheet, _, _ = _in_the_light(digit, random)
+    return _shot(sheet * random.uniform(0.12, 0.25) + random.normal(0.0, random.uniform(2.0, 6.0), sheet.shape), random)
+
+
 def _in_faint_pencil(digit: Picture, random: Random) -> Picture:
     """Small, in pencil, on a sheet that is darker on one side."""
     sheet = np.linspace(random.uniform(205, 235), random.uniform(160, 190), 240)[None, :] * np.ones((240, 1))
@@ -308,6 +314,7 @@ SCENES: Final[Mapping[str, Scene]] = MappingProxyType(
         "under a strip of shadow": _under_a_strip_of_shadow,
         "under the shadow of a hand": _under_a_hands_shadow,
         "with a flash's reflection": _with_a_reflection,
+        "in a dark room": _in_the_dark,
         "in faint pencil": _in_faint_pencil,
         "in chalk on a board": _in_chalk,
     }
