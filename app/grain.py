@@ -35,6 +35,8 @@ def without_grain(grey: Grey) -> Grey:
     Args:
         grey: uint8 (height, width), of GRAIN_SIDE pixels or more.
     """
+    if min(grey.shape) < len(_FLATTENING):
+        return grey
     rough = cv2.filter2D(grey, cv2.CV_16S, _FLATTENING)[1:-1:_ROWS, 1:-1]
     grain = percentile(np.abs(rough).astype(np.float32), 50.0) / (6 * 0.6745)
     share = grain / max(float(np.ptp(cv2.blur(grey, (5, 5)))), 1.0)

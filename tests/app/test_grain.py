@@ -48,3 +48,10 @@ def test_one_grey() -> None:
     """Nothing is not divided by."""
     picture = np.full((200, 300), 77, np.uint8)
     assert without_grain(picture) is picture
+
+
+@pytest.mark.parametrize("shape", [(1, 200), (2, 126), (98, 1)])
+def test_slivers(shape: tuple[int, int]) -> None:
+    """There is too little to tell grain from."""
+    sliver = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+    assert without_grain(sliver) is sliver
