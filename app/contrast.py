@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.bands import banded_ground
-from app.curved_shadows import has_shadow, has_spot
+from app.curved_shadows import bright_spot, has_shadow
 from app.errors import NoInkError
 from app.ground import (
     FLAT_GROUND,
@@ -50,7 +50,7 @@ def ink_response(grey: Grey) -> tuple[Response, bool]:
     """How far each pixel stands out from the ground on the ink's side, and whether that side is the dark one.
 
     The simplest ground that fits is taken: bands, shadows with straight edges, a smooth surface around the digit, one
-    between its strokes, one grey, and else whatever follows shadows of any shape.
+    between its strokes, one grey, and else, or where there is a bright spot, whatever follows light of any shape.
     """
     picture = grey.astype(np.float32)
     bands = banded_ground(grey)
@@ -70,9 +70,13 @@ def ink_response(grey: Grey) -> tuple[Response, bool]:
     if rest <= FLAT_GROUND and (is_clean or paper is grey):
         if not is_clean and has_shadow(grey, smooth):
             return _in_full_light(*_on_side(grey, picture, dark=True)), True
-        if max(grey.shape) > SMALL_SIDE and has_spot(grey, smooth):
-            # A flash's reflection outweighs dark ink, but is no stroke.
-            return _likelier(grey, picture, _standing_out(picture, smooth.picture, rest, dark=False))
+        # Small pictures are many, and have none.
+        spot = bright_spot(grey, smooth) if max(grey.shape) > SMALL_SIDE else None
+        if spot is not None:
+            darker, likeness = _darker(grey, picture)
+            # A flash's reflection may outweigh dark ink, but is no stroke.
+            if likeness >= _stroke_likeness(spot.astype(np.float32)) * grey.size / spot.size:
+                return darker, True
         residual = picture - smooth.picture
         # Ink is the minority: the residuals' third moment points to its side.
         return _on_even_ground(picture, smooth.picture, rest, dark=float(np.vdot(residual * residual, residual)) < 0.0)
@@ -109,17 +113,18 @@ def _on_even_ground(picture: Response, ground: Response, noise: float, dark: boo
 
 
 def _on_local_ground(grey: Grey, picture: Response) -> tuple[Response, bool]:
-    return _likelier(grey, picture, _on_side(grey, picture, dark=False)[0])
+    darker, likeness = _darker(grey, picture)
+    lighter, _ = _on_side(grey, picture, dark=False)
+    return (darker, True) if likeness >= _stroke_likeness(lighter) else (lighter, False)
 
 
-def _likelier(grey: Grey, picture: Response, lighter: Response) -> tuple[Response, bool]:
-    """What is darker than its local ground, or else what is lighter, and whether it is the former: the likelier ink."""
+def _darker(grey: Grey, picture: Response) -> tuple[Response, float]:
+    """What is darker than its local ground, and how likely it is ink, to compare with the likeness of lighter ink."""
     response, ground = _on_side(grey, picture, dark=True)
     lit = _in_full_light(response, ground)
     # In full light everything dark grows; the comparison is fair at the light of the paper's brighter parts.
     light = percentile(ground, 75.0) / 255.0
-    dark = DARK_PRIOR * light * light * _stroke_likeness(lit) >= _stroke_likeness(lighter)
-    return (lit, True) if dark else (lighter, False)
+    return lit, DARK_PRIOR * light * light * _stroke_likeness(lit)
 
 
 def _on_side(grey: Grey, picture: Response, dark: bool) -> tuple[Response, Level]:

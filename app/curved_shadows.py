@@ -1,6 +1,6 @@
-"""Whether shadows of any shape reach a picture's frame: of a hand, a head, a telephone.
+"""Whether shadows of any shape reach a picture's frame, or a bright spot is in it: of a hand, a head, a telephone.
 
-A smooth surface through the frame takes no notice of them where they are on less than a third of it.
+A smooth surface through the frame takes no notice of shadows where they are on less than a third of it, nor of a spot.
 """
 
 from typing import Final
@@ -29,7 +29,7 @@ MOST_STRENGTH: Final = 0.85
 STROKES: Final = 0.2
 """What is so narrow, as a share of the longer side, and darker than a bright spot may be strokes across it."""
 
-SOFT: Final = 0.7
+SOFT: Final = 0.4
 """At a soft edge, brightness changes by at most this share of all within three pixels."""
 
 STRONG_SHARE: Final = 0.5
@@ -73,23 +73,27 @@ def has_shadow(grey: Grey, surface: Surface) -> bool:
     return bool(2 * darker[strokes > 0].sum(dtype=int) > off[strokes > 0].sum(dtype=int))
 
 
-def has_spot(grey: Grey, surface: Surface) -> bool:
-    """Whether something brighter than the smooth surface is as deep as a shadow and as soft: a flash's reflection.
+def bright_spot(grey: Grey, surface: Surface) -> Grey | None:
+    """What is brighter than the smooth surface, as deep as a shadow and as soft: a flash's reflection, or soft ink.
 
     Args:
         grey: uint8 (height, width).
         surface: `app.ground.smooth_ground` of it.
+
+    Returns:
+        By how much it is, without the strokes across it: uint8, of SHADOW_SIDE pixels at most; None if there is none.
     """
     if not may_have_shadows(grey):
-        return False
+        return None
     lighter = shrunk(np.clip(grey - surface.picture, 0.0, 255.0).astype(np.uint8), SHADOW_SIDE)
     spot = closed(lighter, int(STROKES * max(lighter.shape)) | 1)
     depth = cv2.distanceTransform((spot > CLEAN_STEP).astype(np.uint8), cv2.DIST_L2, 5)
     if depth.max() <= LEAST_DEPTH * max(spot.shape):
-        return False
+        return None
     steps = np.asarray(cv2.morphologyEx(spot, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), np.uint8)
     edge = steps[steps > CLEAN_STEP / 2]
-    return edge.size == 0 or percentile(edge, 75.0) <= SOFT * float(spot.max())
+    is_soft = edge.size == 0 or percentile(edge, 75.0) <= SOFT * float(spot.max())
+    return spot if is_soft else None
 
 
 def _stronger_strokes(off: Grey, leaving: Mask, depth: Level) -> Mask | None:

@@ -261,15 +261,15 @@ def _in_the_light(digit: Picture, random: Random) -> tuple[Level, Level, Level]:
     return paper * (1 - (1 - pen) * ink), rows, columns
 
 
-def _with_a_reflection(digit: Picture, random: Random) -> Picture:
-    """On paper that reflects a flash or a lamp: a soft spot on it or near it, as bright as ink is dark, or brighter."""
+def _by_flash(digit: Picture, random: Random) -> Picture:
+    """On paper that reflects a flash or a lamp: a soft spot on it or near it; or lit by that alone, in a dark room."""
     sheet, rows, columns = _in_the_light(digit, random)
     down, right = random.normal(0.0, 0.15, 2)
     spread = random.uniform(0.05, 0.25)
-    return _shot(
-        sheet + random.uniform(60, 140) * np.exp(-((rows - down) ** 2 + (columns - right) ** 2) / (2 * spread**2)),
-        random,
-    )
+    spot = np.exp(-((rows - down) ** 2 + (columns - right) ** 2) / (2 * spread**2))
+    if spread < 0.2:
+        return _shot(sheet + random.uniform(60, 140) * spot, random)
+    return _shot(sheet * (0.2 + 0.8 * np.exp(-(rows**2 + columns**2) / (2 * spread**2))), random)
 
 
 def _in_the_dark(digit: Picture, random: Random) -> Picture:
@@ -313,7 +313,7 @@ SCENES: Final[Mapping[str, Scene]] = MappingProxyType(
         "half in a shadow": _half_in_a_shadow,
         "under a strip of shadow": _under_a_strip_of_shadow,
         "under the shadow of a hand": _under_a_hands_shadow,
-        "with a flash's reflection": _with_a_reflection,
+        "by flash": _by_flash,
         "in a dark room": _in_the_dark,
         "in faint pencil": _in_faint_pencil,
         "in chalk on a board": _in_chalk,

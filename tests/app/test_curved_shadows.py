@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from app.curved_shadows import has_shadow, has_spot
+from app.curved_shadows import bright_spot, has_shadow
 from app.ground import smooth_ground
 from app.normalization import normalize
 from tests.pictures import canvas, with_stroke
@@ -118,5 +118,24 @@ def test_flash(middle: tuple[int, int], light: int, spread: int) -> None:
 def test_light_ink_is_no_spot(pen: int) -> None:
     """However bold: its edges are hard."""
     board = lit(255 - seven(pen), (100, 100), 50, 1.0)
-    assert not has_spot(board, smooth_ground(board))
+    assert bright_spot(board, smooth_ground(board)) is None
     assert not normalize(board).inverted
+
+
+@pytest.mark.parametrize("soft", [3, 5, 8])
+def test_soft_light_ink(soft: int) -> None:
+    """Out of focus, it is as soft as a spot, but a stroke."""
+    blurred = np.asarray(cv2.GaussianBlur(255 - seven(24), (0, 0), soft), np.uint8)
+    board = lit(blurred, (100, 100), 50, 1.0)
+    assert not normalize(board).inverted
+
+
+@pytest.mark.parametrize("spread", [45, 65])
+def test_flash_in_a_dark_room(spread: int) -> None:
+    """The light falls on the digit alone: around it, paper is as dark as its ink."""
+    rows, columns = np.indices((SIDE, SIDE))
+    light = 0.15 + 0.85 * np.exp(-((columns - 100) ** 2 + (rows - 100) ** 2) / (2 * spread**2))
+    plain = lit(seven(8), (100, 100), 50, 1.0)
+    alone, found = normalize(plain), normalize((plain * light).astype(np.uint8))
+    assert found.inverted
+    assert float(np.abs(alone.pixels.astype(float) - found.pixels).mean()) < 20
