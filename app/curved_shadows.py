@@ -26,6 +26,9 @@ LEAST_STRENGTH: Final = 0.25
 MOST_STRENGTH: Final = 0.85
 """A shadow or a glare leaves the surface by at most this share of what the ink does; bold ink is as strong as any."""
 
+MOST_BLACK: Final = 0.05
+"""Share of a photograph that is black at most."""
+
 STROKES: Final = 0.2
 """What is so narrow, as a share of the longer side, and darker than a bright spot may be strokes across it."""
 
@@ -83,7 +86,8 @@ def bright_spot(grey: Grey, surface: Surface) -> Grey | None:
     Returns:
         By how much it is, without the strokes across it: uint8, of SHADOW_SIDE pixels at most; None if there is none.
     """
-    if not may_have_shadows(grey):
+    # What is drawn on black reflects nothing.
+    if not may_have_shadows(grey) or np.mean(grey <= SATURATED) > MOST_BLACK:
         return None
     lighter = shrunk(np.clip(grey - surface.picture, 0.0, 255.0).astype(np.uint8), SHADOW_SIDE)
     spot = closed(lighter, int(STROKES * max(lighter.shape)) | 1)

@@ -1,5 +1,6 @@
 """What lies under the ink: estimates of a picture's ground, from the simplest to the most supple."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeVar
@@ -171,6 +172,9 @@ def _frame_samples(shape: tuple[int, int]) -> tuple[Places, Places, Coordinates]
     frame[:band], frame[-band:], frame[:, :band], frame[:, -band:] = True, True, True, True
     rows, columns = np.nonzero(frame)
     stride = max(1, len(rows) // MOST_SAMPLES)
+    # In step with the pixels that rows have at both sides, all samples would lie at one of them.
+    while math.gcd(stride, 2 * band) > 1:
+        stride += 1
     rows, columns = rows[::stride], columns[::stride]
     return rows, columns, _basis_at(rows, columns, shape)
 

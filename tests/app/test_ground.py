@@ -12,6 +12,7 @@ from app.contrast import ink_response
 from app.ground import (
     FRAME_PERCENTILE,
     fit_surface,
+    has_clean_frame,
     parted_ground,
     percentile,
     plain_ground,
@@ -249,3 +250,14 @@ class TestFlatSurface:
         surface = fit_surface(quadratic_basis(places, places), np.full(count, float(level)), (3, 4))
         assert np.array_equal(np.broadcast_to(surface.picture, (3, 4)), np.full((3, 4), level))
         assert np.array_equal(surface.rest, np.zeros(count))
+
+
+@pytest.mark.parametrize("side", [200, 272, 276, 280, 320, 384])
+def test_all_sides_are_sampled(side: int) -> None:
+    """What lies on a fifth of any one edge shows in the surface's rest, whatever the picture's size."""
+    for turns in range(4):
+        grey = np.full((side, side), 200, np.uint8)
+        grey[: side // 4, : side // 3] = 90
+        assert not has_clean_frame(
+            smooth_ground(np.ascontiguousarray(np.rot90(np.roll(grey, side // 3, axis=1), turns)))
+        )
