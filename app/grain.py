@@ -7,7 +7,7 @@ import numpy as np
 
 from app.ground import Grey, percentile
 
-GRAIN_SIDE: Final = 96
+LEAST_SIDE: Final = 96
 """Pixels of the longer side; strokes of smaller pictures are too fine to be blurred."""
 
 LEAST_GRAIN: Final = 0.05
@@ -33,7 +33,7 @@ def without_grain(grey: Grey) -> Grey:
     that edges do not count.
 
     Args:
-        grey: uint8 (height, width), of GRAIN_SIDE pixels or more.
+        grey: uint8 (height, width), of LEAST_SIDE pixels or more.
     """
     if min(grey.shape) < len(_FLATTENING):
         return grey

@@ -14,7 +14,8 @@ import numpy as np
 from app.contrast import FAINT_SHARE, Response, ink_level, ink_response
 from app.errors import NoInkError
 from app.frames import without_border, without_edge_lines, without_frames
-from app.grain import GRAIN_SIDE, without_grain
+from app.grain import LEAST_SIDE as GRAINY_SIDE
+from app.grain import without_grain
 from app.ground import Grey, Mask, mean_depth, percentile
 from app.paper import LEAST_SIDE
 from app.rules import RULE_SPAN, without_rules
@@ -111,7 +112,7 @@ def find_ink(grey: Grey) -> Ink:
     Raises:
         NoInkError: nothing on the picture stands out from its ground.
     """
-    if max(grey.shape) >= GRAIN_SIDE:
+    if max(grey.shape) >= GRAINY_SIDE:
         grey = without_grain(grey)
     window = shown(grey)
     if window is not None:
@@ -150,7 +151,7 @@ def find_writing(grey: Grey) -> Writing:
     Raises:
         NoInkError: nothing on the picture stands out from its ground.
     """
-    if max(grey.shape) >= GRAIN_SIDE:
+    if max(grey.shape) >= GRAINY_SIDE:
         grey = without_grain(grey)
     window = shown(grey)
     if window is not None:
