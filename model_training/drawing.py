@@ -277,7 +277,11 @@ def _nine(random: Random) -> list[Points]:
 
 
 def angular(label: int, random: Random) -> list[Points]:
-    """Upright and lying strokes alone, as in block letters and on displays: with corners, rounded, or apart."""
+    """Upright and lying strokes alone, as in block letters and on displays: with corners, rounded, or apart.
+
+    Returns:
+        Polylines in the unit square, float64 (n, 2) each, x and y.
+    """
     left, right = 0.2 + random.normal(0, 0.02), 0.8 + random.normal(0, 0.02)
     middle = random.uniform(0.42, 0.55)
     places = {
