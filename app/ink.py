@@ -26,9 +26,6 @@ from app.thin_lines import may_have_lines, without_thin_lines
 SIDE_SHARE: Final = 0.3
 """Where more than this share of a sheet or of what lies around it would be ink, it is none."""
 
-SAME_SHARE: Final = 0.8
-"""Share of a digit's ink that is found with and without what lies around its sheet."""
-
 SURROUNDED: Final = 0.5
 """Ink across a sheet's edge is a digit's all the same when at least this share of the picture's frame is no sheet."""
 
@@ -123,26 +120,26 @@ def find_ink(grey: Grey) -> Ink:
 
 
 def _find_ink_on_sheet(grey: Grey) -> Ink:
-    ink = _find_ink(grey)
     sheet = find_sheet(grey)
     if sheet is None:
-        return ink
+        return _find_ink(grey)
     around = sheet.inside == 0
-    # Shadows look like something around a sheet; but of a table, or of the sheet, more would be ink than people write.
-    few = all((side > 0).mean() <= SIDE_SHARE for side in (ink.mask[around], ink.mask[~around]))
-    if few and not ink.mask[around].any():
-        return ink
     try:
         written = _find_ink(sheet.picture)
     except NoInkError:
-        return ink
-    # In a tight crop of a photograph, what seems to lie around the sheet is where the digit's strokes reach the edge.
+        return _find_ink(grey)
+    # In a tight crop of a photograph, what seems to lie around the sheet is where the digit's strokes reach the edge;
+    # across a shadow's edge they go on as well.
     goes_on = bool(cv2.dilate(written.mask, np.ones((5, 5), np.uint8))[around].any())
-    if few:
-        # Or the sheet's edge was taken for strokes that belong to what is written on it.
-        same = cv2.countNonZero(written.mask & ink.mask) >= SAME_SHARE * cv2.countNonZero(written.mask)
-        return written if same and not goes_on else ink
-    return ink if goes_on and sheet.surrounded < SURROUNDED else written
+    if written.dark and not goes_on:
+        return written
+    try:
+        ink = _find_ink(grey)
+    except NoInkError:
+        return written
+    # Of a table, or of the sheet, more would be ink than people write.
+    few = all((side > 0).mean() <= SIDE_SHARE for side in (ink.mask[around], ink.mask[~around]))
+    return ink if few or not goes_on or sheet.surrounded < SURROUNDED else written
 
 
 def find_writing(grey: Grey) -> Writing:
