@@ -16,7 +16,7 @@ from app.errors import NoInkError
 from app.frames import without_border, without_edge_lines, without_frames
 from app.grain import LEAST_SIDE as GRAINY_SIDE
 from app.grain import without_grain
-from app.ground import Grey, Mask, mean_depth, percentile
+from app.ground import Grey, Mask, frame_of, mean_depth, percentile
 from app.paper import LEAST_SIDE
 from app.rules import RULE_SPAN, without_rules
 from app.screens import Window, shown
@@ -136,6 +136,9 @@ def _find_ink_on_sheet(grey: Grey) -> Ink:
     try:
         ink = _find_ink(grey)
     except NoInkError:
+        return written
+    if goes_on and sheet.is_whole and frame_of(ink.mask).any():
+        # A table goes on beyond the picture.
         return written
     # Of a table, or of the sheet, more would be ink than people write.
     few = all((side > 0).mean() <= SIDE_SHARE for side in (ink.mask[around], ink.mask[~around]))

@@ -1,13 +1,15 @@
 """A sheet of paper on something darker: what lies around it is taken away before ink is looked for."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.ground import SATURATED, Grey, Mask, fit_surface, frame_of, quadratic_basis
+from app.ground import SATURATED, Grey, Mask, fit_surface, frame_of, percentile, quadratic_basis
 
 SCALE_SIDE: Final = 96
 """Sheets are looked for in a picture this many pixels long; strokes all but vanish."""
@@ -39,6 +41,18 @@ SHADE: Final = 10
 STEEP: Final = 4 * SHADE
 """Grey levels among a pixel and its neighbours; two steps along and two across make up no more in a shadow."""
 
+SOLID: Final = 0.96
+"""Share of its convex hull that a sheet without dents takes."""
+
+MOST_ELSEWHERE: Final = 0.15
+"""What is bright beside a sheet takes at most this share of it; in a tight crop strokes part paper from paper."""
+
+ROOM: Final = 14
+"""Pixels, of the small picture, of the breadth of a table to a side, or of half of it between two things."""
+
+NECKS: Final = (1, 9, 17)
+"""Pixels of the small picture: what joins the sheet through something narrower than this is none of it."""
+
 MARGIN: Final = 2
 """Pixels, of the small picture, at the sheet's edge that belong to neither."""
 
@@ -53,6 +67,8 @@ class Sheet:
     """255 on the sheet, but for its edge."""
     surrounded: float
     """Share of the picture's frame that is around the sheet and darker."""
+    is_whole: bool
+    """Whether its outline has no dents. Paper between strokes has, and a sheet whose edge ink cuts."""
 
 
 def find_sheet(grey: Grey) -> Sheet | None:
@@ -70,15 +86,11 @@ def find_sheet(grey: Grey) -> Sheet | None:
     factor = SCALE_SIDE / max(grey.shape)
     size = max(8, round(width * factor)), max(8, round(height * factor))
     small = np.asarray(cv2.medianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), 5), np.uint8)
-    bright = np.asarray(cv2.threshold(small, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1], np.uint8)
-    bright = _with_shade(small, bright)
-    outline = _outline(bright)
-    if outline is None:
+    found = _find(small)
+    if found is None:
         return None
-    filled = np.asarray(cv2.drawContours(np.zeros_like(bright), [outline], -1, 255, cv2.FILLED), np.uint8)
+    filled, bright, is_whole = found
     around = (filled == 0) & (bright == 0)
-    if not around.any() or not _is_sheet(small, bright, filled, around):
-        return None
     kernel = np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8)
     # Beyond the picture's own edge the sheet may go on.
     inner = cv2.erode(filled, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=255)
@@ -87,7 +99,55 @@ def find_sheet(grey: Grey) -> Sheet | None:
     paper = fit_surface(basis, small[rows, columns].astype(np.float64), grey.shape)
     inside = np.asarray(cv2.resize(inner, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
     picture = np.where(inside > 0, grey, np.clip(paper.picture, 0, 255).astype(np.uint8))
-    return Sheet(picture, inside, float(frame_of(around).mean()))
+    return Sheet(picture, inside, float(frame_of(around).mean()), is_whole)
+
+
+def _find(small: Grey) -> tuple[Mask, Mask, bool] | None:
+    """The sheet in a picture, its ink filled in, what of the picture is bright, and whether the sheet has no dents.
+
+    The first piece without dents is taken. Where all have some, ink may cut the sheet's edge.
+
+    Returns:
+        None where there is no sheet.
+    """
+    first = None
+    for number, (bright, piece, share) in enumerate(_pieces(small)):
+        outline, solidity = _outline(piece)
+        if outline is None:
+            continue
+        filled = np.asarray(cv2.drawContours(np.zeros_like(bright), [outline], -1, 255, cv2.FILLED), np.uint8)
+        if not _is_sheet(small, bright, filled, share):
+            continue
+        if number == 0:
+            first = filled, bright, False
+        elsewhere = cv2.countNonZero(bright & ~filled)
+        if solidity >= SOLID and elsewhere <= MOST_ELSEWHERE * cv2.countNonZero(filled) and _has_room(filled | bright):
+            return filled, bright, True
+    return first
+
+
+def _has_room(bright: Mask) -> bool:
+    """Whether what is dark beside what is bright is somewhere broader than the strokes of a tight crop."""
+    return float(cv2.distanceTransform(~bright, cv2.DIST_L2, 3).max()) >= ROOM
+
+
+def _pieces(small: Grey) -> Iterator[tuple[Mask, Mask, float]]:
+    """What may show a sheet: what is bright, this or a part of it with its ink, and how much of all else is to be dark.
+
+    What is bright may be more than the sheet: things that lie beside it, which join it through necks, or the lighter
+    part of a table, which is less bright. How much is to be dark is in percent.
+    """
+    level, _ = cv2.threshold(small, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    # The brighter part of what is bright.
+    upper, _ = cv2.threshold(small[small > level], 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    parts = []
+    for least, share in ((level, 50.0), (upper, 90.0)):
+        bright = _with_shade(small, np.asarray(cv2.threshold(small, least, 255, cv2.THRESH_BINARY)[1], np.uint8))
+        outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        parts.append((bright, cv2.drawContours(np.zeros_like(bright), outlines, -1, 255, cv2.FILLED), share))
+    for neck, (bright, whole, share) in product(NECKS, parts):
+        kernel = np.ones((neck, neck), np.uint8)
+        yield bright, np.asarray(cv2.morphologyEx(whole, cv2.MORPH_OPEN, kernel), np.uint8), share
 
 
 def _with_shade(small: Grey, bright: Mask) -> Mask:
@@ -104,22 +164,25 @@ def _with_shade(small: Grey, bright: Mask) -> Mask:
     return np.asarray(np.maximum(bright, cv2.dilate(shade, np.ones((3, 3), np.uint8))), np.uint8)
 
 
-def _is_sheet(small: Grey, bright: Mask, filled: Mask, around: npt.NDArray[np.bool_]) -> bool:
-    """Whether what is filled is mostly paper, photographed, and much brighter than what lies around it."""
-    if (bright[filled > 0] > 0).mean() < LEAST_PAPER:
+def _is_sheet(small: Grey, bright: Mask, filled: Mask, share: float) -> bool:
+    """Whether what is filled is mostly paper, photographed, and much brighter than this share of what is around it."""
+    around = (filled == 0) & (bright == 0)
+    if not around.any() or (bright[filled > 0] > 0).mean() < LEAST_PAPER:
         return False
-    darkness, paper = float(np.median(small[around])), float(np.median(small[bright > 0]))
+    darkness, paper = percentile(small[around], share), percentile(small[bright > 0], 50.0)
     return SATURATED < darkness <= paper - LEAST_STEP and paper < 255.0 - SATURATED
 
 
-def _outline(bright: Mask) -> npt.NDArray[np.int32] | None:
-    """The convex hull of the largest bright piece if it has a sheet's breadth and corners; ink may cut its edge."""
+def _outline(bright: Mask) -> tuple[npt.NDArray[np.int32] | None, float]:
+    """The convex hull of the largest piece if it has a sheet's breadth and corners, and the piece's share of it."""
     outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     if not outlines:
-        return None
-    hull = cv2.convexHull(max(outlines, key=cv2.contourArea))
+        return None, 0.0
+    piece = max(outlines, key=cv2.contourArea)
+    hull = cv2.convexHull(piece)
+    area = cv2.contourArea(hull)
     breadth = min(cv2.minAreaRect(hull)[1])
-    if breadth < LEAST_BREADTH * SCALE_SIDE or cv2.contourArea(hull) > MOST_SHARE * bright.size:
-        return None
+    if breadth < LEAST_BREADTH * SCALE_SIDE or area > MOST_SHARE * bright.size:
+        return None, 0.0
     corners = cv2.approxPolyDP(hull, BEND * cv2.arcLength(hull, True), True)
-    return np.asarray(hull, np.int32) if len(corners) <= MOST_CORNERS else None
+    return (np.asarray(hull, np.int32) if len(corners) <= MOST_CORNERS else None), cv2.contourArea(piece) / area

@@ -215,6 +215,32 @@ def _on_a_table(digit: Picture, random: Random) -> Picture:
     return _shot((70 + random.normal(0, 10, share.shape)) * (1 - share) + page * share, random)
 
 
+def _on_a_desk(digit: Picture, random: Random) -> Picture:
+    """On a sheet that lies askew among other things on a desk of two greys; the picture's edges may cut it."""
+    rows, columns = np.indices((320, 320))
+    side = random.uniform(0, 2 * np.pi)
+    across = (rows - 160) * np.sin(side) + (columns - 160) * np.cos(side)
+    near, far = random.uniform(30, 120, 2)
+    desk = np.where(across > random.uniform(-80, 80), np.float32(near), np.float32(far))
+    for _ in range(random.integers(0, 6)):
+        middle, axes = random.integers(0, 320, 2), random.integers(8, 45, 2)
+        cv2.ellipse(desk, middle.tolist(), axes.tolist(), random.uniform(0, 180), 0, 360, random.uniform(20, 190), -1)
+    top, bottom, left, right = random.integers(-60, 70, 4)
+    sheet = np.zeros((480, 480), np.float32)
+    sheet[80 + top : 400 - bottom, 80 + left : 400 - right] = 1.0
+    turn = cv2.getRotationMatrix2D((240, 240), random.uniform(-12, 12), 1)
+    share = np.asarray(cv2.warpAffine(sheet, turn, (480, 480))[80:400, 80:400], np.float32)
+    first = np.maximum((top, left), 0)
+    room = 320 - np.maximum((bottom, right), 0) - first
+    size = int(random.uniform(0.45, 0.85) * room.min())
+    row, column = first + (room - size) // 2
+    ink = np.zeros((320, 320), np.float32)
+    ink[row : row + size, column : column + size] = _enlarged(digit, size)
+    light = random.uniform(195, 240) * (1 - random.uniform(0, 0.25) * columns / 320)
+    page = light * (1 - random.uniform(0.5, 0.8) * ink)
+    return _shot(np.asarray(cv2.GaussianBlur(desk * (1 - share) + page * share, (0, 0), 0.8), np.float64), random)
+
+
 def _half_in_a_shadow(digit: Picture, random: Random) -> Picture:
     """On paper with the edge of a shadow somewhere on it."""
     return _in_shadow(digit, random, np.inf)
@@ -310,6 +336,7 @@ SCENES: Final[Mapping[str, Scene]] = MappingProxyType(
         "on ruled paper that leans": _on_paper_askew,
         "on dark squares": _on_dark_squares,
         "on a sheet on a table": _on_a_table,
+        "on a sheet on a desk, among other things": _on_a_desk,
         "half in a shadow": _half_in_a_shadow,
         "under a strip of shadow": _under_a_strip_of_shadow,
         "under the shadow of a hand": _under_a_hands_shadow,

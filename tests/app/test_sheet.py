@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from app.normalization import normalize
+from app.normalization import Digit, normalize
 from app.sheet import LEAST_SIDE, find_sheet
 from tests.pictures import seven
 
@@ -135,3 +135,60 @@ def test_narrow_table(page: Grey, table: int) -> None:
     box, plain = normalize(picture).crop_box, normalize(page).crop_box
     assert abs(box.width - plain.width) <= 4
     assert abs(box.height - plain.height) <= 4
+
+
+def test_ring_on_a_sheet_keeps_its_hole() -> None:
+    """The paper inside a zero is as bright as ink on a board would be, and is paper."""
+    page = np.full((300, 300), 210, np.uint8)
+    cv2.ellipse(page, (150, 150), (55, 75), 10, 0, 360, 60, 14)
+    digit = normalize(on_a_table(page, 4.0))
+    assert digit.inverted
+    assert digit.pixels[14, 14] == 0
+
+
+def test_sheet_that_the_pictures_edges_cut(page: Grey) -> None:
+    """What a photograph shows of the table beside a sheet is no ink, though it is no more than ink would be."""
+    picture = page.copy()
+    cv2.fillPoly(picture, [np.array([(-1, 280), (300, 220), (300, 300), (-1, 300)])], 50)
+    cv2.fillPoly(picture, [np.array([(300, -1), (300, 300), (255, 300)])], 50)
+    picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0), np.uint8)
+    assert alike(normalize(picture), normalize(page))
+
+
+@pytest.mark.parametrize("degrees", [0.0, 9.0])
+def test_sheet_on_a_table_of_two_greys(degrees: float) -> None:
+    """A sheet that lies across the edge of something lighter than the table is found by itself."""
+    picture = on_a_table(np.asarray(seven(300, 300, ink=60, ground=180), np.uint8), degrees, table=35)
+    lighter = picture.copy()
+    lighter[(picture == 35) & (np.indices(picture.shape).sum(axis=0) < 260)] = 120
+    lighter = np.asarray(cv2.GaussianBlur(lighter, (0, 0), 1.0), np.uint8)
+    assert alike(normalize(lighter), normalize(picture))
+
+
+def test_bright_things_beside_a_sheet(page: Grey) -> None:
+    """Cups that touch the sheet are none of it, and what lies between them is no ink."""
+    picture = on_a_table(page, 6.0)
+    beside = picture.copy()
+    for centre in ((250, 62), (52, 240), (150, 262)):
+        cv2.circle(beside, centre, 18, 200, -1)
+    beside = np.asarray(np.where(picture == 50, beside, picture), np.uint8)
+    assert alike(normalize(beside), normalize(picture))
+
+
+def test_strokes_part_paper_from_paper() -> None:
+    """In a tight crop in sidelight, the brighter paper on one side of a stroke is no sheet."""
+    light = np.tile(np.linspace(225, 140, 240), (240, 1))
+    ink = np.zeros((240, 240), np.uint8)
+    cv2.polylines(ink, [np.array([(5, 20), (215, 20), (150, 235)])], False, 255, 40)
+    digit = normalize(np.where(ink > 0, light * 0.3, light).astype(np.uint8))
+    assert digit.crop_box.width > 200
+    assert digit.crop_box.height > 200
+
+
+def alike(digit: Digit, other: Digit) -> bool:
+    """Whether both show the same ink at nearly the same place."""
+    boxes = [
+        (found.crop_box.left, found.crop_box.top, found.crop_box.right, found.crop_box.bottom)
+        for found in (digit, other)
+    ]
+    return bool(np.abs(np.subtract(boxes[0], boxes[1])).max() <= 6)
