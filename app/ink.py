@@ -20,7 +20,8 @@ from app.ground import Grey, Mask, frame_of, mean_depth, percentile
 from app.paper import LEAST_SIDE
 from app.rules import RULE_SPAN, without_rules
 from app.screens import Window, shown
-from app.sheet import find_sheet
+from app.sheet import LEAST_SIDE as SHEET_SIDE
+from app.sheet import Sheet, find_sheet, find_slab
 from app.thin_lines import may_have_lines, without_thin_lines
 
 SIDE_SHARE: Final = 0.3
@@ -120,9 +121,19 @@ def find_ink(grey: Grey) -> Ink:
 
 
 def _find_ink_on_sheet(grey: Grey) -> Ink:
-    sheet = find_sheet(grey)
-    if sheet is None:
+    if max(grey.shape) < SHEET_SIDE:
         return _find_ink(grey)
+    sheet = find_sheet(grey)
+    ink = _find_ink(grey) if sheet is None else _find_ink_around(grey, sheet)
+    slab = find_slab(grey, ink.mask, ink.dark)
+    if slab is not None:
+        with suppress(NoInkError):
+            return _find_ink(slab)
+    return ink
+
+
+def _find_ink_around(grey: Grey, sheet: Sheet) -> Ink:
+    """The ink on a sheet, or that of the whole picture where what was found is none."""
     around = sheet.inside == 0
     try:
         written = _find_ink(sheet.picture)
@@ -172,13 +183,18 @@ def _put_back(found: Found, window: Window, grey: Grey) -> Found:
 
 
 def _find_writing_on_sheet(grey: Grey) -> Writing:
+    if max(grey.shape) < SHEET_SIDE:
+        return _find_writing(grey)
     sheet = find_sheet(grey)
     if sheet is not None:
-        try:
+        with suppress(NoInkError):
             return _find_writing(sheet.picture)
-        except NoInkError:
-            pass
-    return _find_writing(grey)
+    writing = _find_writing(grey)
+    slab = find_slab(grey, writing.mask, writing.dark)
+    if slab is not None:
+        with suppress(NoInkError):
+            return _find_writing(slab)
+    return writing
 
 
 def _find_writing(grey: Grey) -> Writing:

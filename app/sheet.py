@@ -15,7 +15,7 @@ SCALE_SIDE: Final = 96
 """Sheets are looked for in a picture this many pixels long; strokes all but vanish."""
 
 LEAST_SIDE: Final = 96
-"""Smaller pictures are crops or drawings."""
+"""Pixels; in smaller pictures, which are crops or drawings, sheets are not looked for."""
 
 LEAST_STEP: Final = 50.0
 """Grey levels between the sheet and what lies around it."""
@@ -75,31 +75,74 @@ def find_sheet(grey: Grey) -> Sheet | None:
     """Find a bright sheet that something darker surrounds, at one side at least.
 
     Args:
-        grey: uint8 (height, width).
+        grey: uint8 (height, width), LEAST_SIDE pixels long or longer.
 
     Returns:
         None where there is none.
     """
-    if max(grey.shape) < LEAST_SIDE:
-        return None
-    height, width = grey.shape
-    factor = SCALE_SIDE / max(grey.shape)
-    size = max(8, round(width * factor)), max(8, round(height * factor))
-    small = np.asarray(cv2.medianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), 5), np.uint8)
+    small = _small(grey)
     found = _find(small)
     if found is None:
         return None
     filled, bright, is_whole = found
     around = (filled == 0) & (bright == 0)
+    picture, inside = _without_surroundings(grey, small, filled, bright)
+    return Sheet(picture, inside, float(frame_of(around).mean()), is_whole)
+
+
+def find_slab(grey: Grey, ink: Mask, dark: bool) -> Grey | None:
+    """The picture without what lies around a sheet that was taken for ink, since it stands out from the table.
+
+    It may be darker than the table, or brighter by little, or the table may be black.
+
+    Args:
+        grey: uint8 (height, width), LEAST_SIDE pixels long or longer.
+        ink: what was found on it.
+        dark: whether that is darker than its ground.
+
+    Returns:
+        uint8 (height, width), where around the sheet its paper goes on; None if the ink has not the shape of a sheet,
+        or may be a zero in block letters: dark with a hole, or drawn in white on black.
+    """
+    small = _small(grey)
+    shrunk_ink = cv2.resize(ink, small.shape[::-1], interpolation=cv2.INTER_AREA)
+    piece = np.asarray(cv2.threshold(shrunk_ink, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    outline, solidity = _outline(piece)
+    if outline is None or solidity < SOLID:
+        return None
+    filled = np.asarray(cv2.drawContours(np.zeros_like(small), [outline], -1, 255, cv2.FILLED), np.uint8)
+    inner = cv2.erode(filled, np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8))
+    table, paper, brightest = (
+        percentile(small[part], share) for part, share in ((filled == 0, 50.0), (inner > 0, 50.0), (inner > 0, 98.0))
+    )
+    is_block = brightest > (table + paper) / 2 if dark else table <= SATURATED and brightest >= 255.0 - SATURATED
+    return None if is_block else _without_surroundings(grey, small, filled, filled)[0]
+
+
+def _small(grey: Grey) -> Grey:
+    """The picture in SCALE_SIDE pixels on the longer side, almost without strokes."""
+    factor = SCALE_SIDE / max(grey.shape)
+    height, width = (max(8, round(side * factor)) for side in grey.shape)
+    return np.asarray(cv2.medianBlur(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), 5), np.uint8)
+
+
+def _without_surroundings(grey: Grey, small: Grey, filled: Mask, paper: Mask) -> tuple[Grey, Mask]:
+    """A picture in which a sheet's paper goes on around it, and the sheet without its edge, both as large as `grey`.
+
+    Args:
+        grey: the picture.
+        small: as `_small` makes it.
+        filled: the sheet there.
+        paper: most of the sheet's paper, and no more than little beside it, there.
+    """
     kernel = np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8)
     # Beyond the picture's own edge the sheet may go on.
     inner = cv2.erode(filled, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=255)
-    rows, columns = np.nonzero((inner > 0) & (bright > 0))
-    basis = quadratic_basis(rows / (size[1] - 1), columns / (size[0] - 1))
-    paper = fit_surface(basis, small[rows, columns].astype(np.float64), grey.shape)
-    inside = np.asarray(cv2.resize(inner, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-    picture = np.where(inside > 0, grey, np.clip(paper.picture, 0, 255).astype(np.uint8))
-    return Sheet(picture, inside, float(frame_of(around).mean()), is_whole)
+    rows, columns = np.nonzero((inner > 0) & (paper > 0))
+    basis = quadratic_basis(rows / (small.shape[0] - 1), columns / (small.shape[1] - 1))
+    surface = fit_surface(basis, small[rows, columns].astype(np.float64), grey.shape)
+    inside = np.asarray(cv2.resize(inner, grey.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+    return np.where(inside > 0, grey, np.clip(surface.picture, 0, 255).astype(np.uint8)), inside
 
 
 def _find(small: Grey) -> tuple[Mask, Mask, bool] | None:

@@ -6,7 +6,7 @@ import numpy.typing as npt
 import pytest
 
 from app.normalization import Digit, normalize
-from app.sheet import LEAST_SIDE, find_sheet
+from app.sheet import find_sheet, find_slab
 from tests.pictures import seven
 
 Grey = npt.NDArray[np.uint8]
@@ -68,9 +68,8 @@ def test_empty_sheet_shows_the_sheet() -> None:
         np.full((200, 200), 128, np.uint8),
         np.asarray(seven(280, 280, ink=255, ground=0), np.uint8),
         np.asarray(seven(280, 280), np.uint8),
-        np.asarray(seven(LEAST_SIDE - 1, LEAST_SIDE - 1), np.uint8),
     ],
-    ids=["plain", "light on dark", "dark on light", "small"],
+    ids=["plain", "light on dark", "dark on light"],
 )
 def test_no_sheet(picture: Grey) -> None:
     """Drawings and crops have none."""
@@ -183,6 +182,30 @@ def test_strokes_part_paper_from_paper() -> None:
     digit = normalize(np.where(ink > 0, light * 0.3, light).astype(np.uint8))
     assert digit.crop_box.width > 200
     assert digit.crop_box.height > 200
+
+
+@pytest.mark.parametrize(
+    ("table", "paper"), [(235, 160), (165, 195), (0, 225), (60, 255)], ids=["darker", "by little", "on black", "white"]
+)
+@pytest.mark.parametrize("degrees", [0.0, 9.0])
+def test_sheet_that_stands_out_like_ink(table: int, paper: int, degrees: float) -> None:
+    """Whether it is darker than the table or brighter by little, on a scanner's black or overexposed: it is a sheet."""
+    page = np.asarray(seven(300, 300, ink=60, ground=paper), np.uint8)
+    picture = np.asarray(cv2.GaussianBlur(on_a_table(page, degrees, table=table), (0, 0), 1.0), np.uint8)
+    expected = on_a_table(np.asarray(seven(300, 300, ink=60, ground=200), np.uint8), degrees)
+    digit = normalize(picture)
+    assert digit.inverted
+    assert alike(digit, normalize(expected))
+
+
+@pytest.mark.parametrize(("ground", "ink"), [(255, 0), (235, 40), (0, 255)], ids=["printed", "photographed", "drawn"])
+def test_zero_in_block_letters_is_no_sheet(ground: int, ink: int) -> None:
+    """What is in it is its hole, not a one."""
+    zero = np.full((300, 300), ground, np.uint8)
+    zero[50:250, 80:220] = ink
+    zero[90:210, 138:162] = ground
+    mask = np.where(zero == ink, np.uint8(255), np.uint8(0))
+    assert find_slab(zero, mask, ink < ground) is None
 
 
 def alike(digit: Digit, other: Digit) -> bool:
