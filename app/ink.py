@@ -65,6 +65,9 @@ MOST_CUT: Final = 0.3
 BROADER: Final = 1.6
 """What lies around a sheet is cut off by the picture's edge too; it is so many times as broad as strokes, or more."""
 
+EDGE: Final = np.ones((5, 5), np.uint8)
+"""What is so near to a sheet's edge reaches it."""
+
 # Pictures are small and the service's threads are its own: OpenCV's would only get in their way.
 cv2.setNumThreads(1)
 
@@ -134,14 +137,15 @@ def _find_ink_on_sheet(grey: Grey) -> Ink:
 
 def _find_ink_around(grey: Grey, sheet: Sheet) -> Ink:
     """The ink on a sheet, or that of the whole picture where what was found is none."""
-    around = sheet.inside == 0
+    outside = np.asarray(cv2.bitwise_not(sheet.inside), np.uint8)
+    around = outside > 0
     try:
-        written = _find_ink(sheet.picture)
+        written = _find_ink(sheet.picture, outside)
     except NoInkError:
         return _find_ink(grey)
     # In a tight crop of a photograph, what seems to lie around the sheet is where the digit's strokes reach the edge;
     # across a shadow's edge they go on as well.
-    goes_on = bool(cv2.dilate(written.mask, np.ones((5, 5), np.uint8))[around].any())
+    goes_on = bool(cv2.dilate(written.mask, EDGE)[around].any())
     if written.dark and not goes_on:
         return written
     try:
@@ -204,9 +208,12 @@ def _find_writing(grey: Grey) -> Writing:
     return Writing(response, _threshold(response), dark)
 
 
-def _find_ink(grey: Grey) -> Ink:
+def _find_ink(grey: Grey, around: Mask | None = None) -> Ink:
+    """Find a digit's ink; what reaches `around`, 255 where a sheet does not lie, is no other thing on the sheet."""
     writing = _find_writing(grey)
     written, mask = _find_digit(writing.mask)
+    if around is not None:
+        written = mask | _apart_from(written & ~mask, around)
     return Ink(
         writing.response,
         stroke_picture(writing.response, mask),
@@ -214,6 +221,15 @@ def _find_ink(grey: Grey) -> Ink:
         writing.dark,
         0.0 if written is mask else _left_out(written & ~mask, mask),
     )
+
+
+def _apart_from(ink: Mask, around: Mask) -> Mask:
+    """The connected pieces of ink that do not reach a sheet's edge, as fingers do that hold it."""
+    count, labels = cv2.connectedComponents(ink, connectivity=8)
+    shade = np.full(count, 255, np.uint8)
+    shade[np.unique(labels[cv2.dilate(around, EDGE) > 0])] = 0
+    shade[0] = 0
+    return np.asarray(shade[labels], np.uint8)
 
 
 def _left_out(others: Mask, digit: Mask) -> float:
