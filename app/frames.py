@@ -33,6 +33,12 @@ ROUND: Final = 0.7
 CONVEX: Final = 0.95
 """Share of its convex hull that a ring goes round at least; the outline of a six, an eight or a nine has a waist."""
 
+FINE: Final = 0.2
+"""Share of a rectangle that a fine line around it covers at most; a zero's covers twice as much."""
+
+SMALL: Final = 0.12
+"""Height of what is written in such a box to the height of the box at least."""
+
 CORNER: Final = 0.2
 """Share of the picture's sides along which a line goes at least on both sides of a corner."""
 
@@ -130,10 +136,11 @@ def _is_ring(piece: Mask, ink: Mask) -> bool:
         ink: all that lies there.
     """
     height, width = piece.shape
-    if not ROUND <= width / height <= 1 / ROUND:
+    is_box = _is_fine_box(piece)
+    if not (is_box or ROUND <= width / height <= 1 / ROUND):
         return False
     inside = ink & ~piece
-    if tallest(inside) < WRITTEN * height:
+    if tallest(inside) < (SMALL if is_box else WRITTEN) * height:
         return False
     # Whoever draws a ring does not meet its beginning to the pixel.
     gap = margin_of(piece)
@@ -147,6 +154,14 @@ def _is_ring(piece: Mask, ink: Mask) -> bool:
     filled = np.asarray(cv2.erode(within, kernel), np.uint8)
     hull = cv2.contourArea(cv2.convexHull(cv2.findNonZero(filled | room)))
     return cv2.countNonZero(filled) >= CONVEX * hull
+
+
+def _is_fine_box(piece: Mask) -> bool:
+    """Whether a piece is drawn around a rectangle, which may lean, in a line finer than a zero's would be."""
+    points = cv2.findNonZero(piece)
+    area = cv2.contourArea(cv2.convexHull(points))
+    wide, high = cv2.minAreaRect(points)[1]
+    return cv2.countNonZero(piece) <= FINE * area and area >= CONVEX * wide * high
 
 
 def _frame(piece: Mask, ink: Mask) -> Mask | None:

@@ -40,6 +40,25 @@ class TestBoxes:
         assert digit.left_out == 0.0
         assert np.abs(digit.pixels.astype(int) - plain.pixels).mean() < 3
 
+    @pytest.mark.parametrize(
+        ("size", "degrees"), [((200, 200), 5.0), ((230, 230), 12.0), ((180, 180), 5.0), ((240, 140), 12.0)]
+    )
+    def test_leaning_box_around_a_small_digit(self, size: tuple[int, int], degrees: float) -> None:
+        """A card's printed edge is none of the digit on it, however it lies and however small the digit is."""
+        plain = with_stroke(canvas(300, 300), [(135, 130), (165, 130), (145, 175)])
+        corners = np.rint(cv2.boxPoints(((150, 150), size, degrees))).astype(np.int32)
+        digit = normalize(np.asarray(cv2.polylines(plain.copy(), [corners], True, 0, 5, cv2.LINE_AA), np.uint8))
+        assert abs(digit.crop_box.width - normalize(plain).crop_box.width) <= 2
+        assert abs(digit.crop_box.height - normalize(plain).crop_box.height) <= 2
+        assert digit.left_out == 0.0
+
+    def test_dotted_zero_of_a_display(self) -> None:
+        """Its ring is angular and has something in it, but is no fine line."""
+        zero = canvas(300, 300)
+        cv2.rectangle(zero, (90, 60), (210, 240), 0, 24)
+        cv2.rectangle(zero, (138, 130), (162, 170), 0, -1)
+        assert normalize(zero).crop_box.height > 180
+
     def test_box_that_the_digit_touches(self, written: Grey) -> None:
         """Ink that reaches the box loses no more than what lies on the box's line."""
         picture = boxed(with_stroke(written, [(55, 90), (50, 112)]))
