@@ -39,6 +39,12 @@ FINE: Final = 0.2
 SMALL: Final = 0.12
 """Height of what is written in such a box to the height of the box at least."""
 
+LEGS: Final = 0.3
+"""Share of a triangle that two fine lines along its sides cover at most."""
+
+SQUARE: Final = 0.25
+"""Cosine of an angle at most that is nearly a right one."""
+
 CORNER: Final = 0.2
 """Share of the picture's sides along which a line goes at least on both sides of a corner."""
 
@@ -87,7 +93,7 @@ def _share(pixels: Grey, level: float) -> float:
 
 
 def without_frames(ink: Mask) -> Mask:
-    """Drop rings, rectangles and combs that are drawn around digits, and straight lines from side to side in them."""
+    """Drop rings, rectangles, corners and combs around digits, and straight lines from side to side in them."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].min(axis=1)
     sides[0] = 0
@@ -97,6 +103,8 @@ def without_frames(ink: Mask) -> Mask:
         here = np.s_[top : top + height, left : left + width]
         piece = np.where(labels[here] == label, np.uint8(255), np.uint8(0))
         lines = piece if _is_ring(piece, ink[here]) else _frame(piece, ink[here])
+        if lines is None and _is_corner(piece, ink[here]):
+            lines = piece
         if lines is not None:
             cleaned[here] &= ~lines
     return cleaned
@@ -162,6 +170,39 @@ def _is_fine_box(piece: Mask) -> bool:
     area = cv2.contourArea(cv2.convexHull(points))
     wide, high = cv2.minAreaRect(points)[1]
     return cv2.countNonZero(piece) <= FINE * area and area >= CONVEX * wide * high
+
+
+def _is_corner(piece: Mask, ink: Mask) -> bool:
+    """Whether a piece is two fine lines at a right angle, with something written between them.
+
+    The shadow that a sheet throws on its desk is such a piece.
+
+    Args:
+        piece: connected ink, which reaches all four edges.
+        ink: all that lies there.
+    """
+    points = cv2.findNonZero(piece)
+    area = cv2.contourArea(cv2.convexHull(points))
+    count = cv2.countNonZero(piece)
+    if count > LEGS * area:
+        return False
+    inside = ink & ~piece
+    if frame_of(inside).any() or tallest(inside) < SMALL * len(piece):
+        return False
+    enclosing, triangle = cv2.minEnclosingTriangle(points)
+    if area < CONVEX * enclosing:
+        return False
+    ends = np.reshape(triangle, (3, 2))
+    # The corner is opposite to the longest side.
+    corner = int(np.argmax([np.hypot(*(ends[i - 1] - ends[i - 2])) for i in range(3)]))
+    one, other = ends[corner - 1] - ends[corner], ends[corner - 2] - ends[corner]
+    lengths = float(np.hypot(*one)), float(np.hypot(*other))
+    if abs(float(one @ other)) > SQUARE * lengths[0] * lengths[1]:
+        return False
+    legs = np.zeros_like(piece)
+    path = np.rint(np.array([ends[corner - 1], ends[corner], ends[corner - 2]])).astype(np.int32)
+    cv2.polylines(legs, [path], False, 255, thickness=round(4 * count / sum(lengths)) + 2)
+    return cv2.countNonZero(piece & legs) >= CONVEX * count
 
 
 def _frame(piece: Mask, ink: Mask) -> Mask | None:

@@ -52,6 +52,19 @@ class TestBoxes:
         assert abs(digit.crop_box.height - normalize(plain).crop_box.height) <= 2
         assert digit.left_out == 0.0
 
+    @pytest.mark.parametrize("degrees", [0.0, 8.0, -14.0])
+    def test_shadow_of_a_white_sheet_on_a_white_desk(self, degrees: float) -> None:
+        """The shadow below and beside a sheet is none of the digit on it."""
+        desk = np.full((360, 360), 225, np.float32)
+        sheet = cv2.fillPoly(desk * 0, [cv2.boxPoints(((170, 170), (240, 200), degrees)).astype(np.int32)], 1.0)
+        shadow = cv2.GaussianBlur(np.roll(sheet, (6, 6), (0, 1)), (0, 0), 6)
+        written = with_stroke(canvas(360, 360), [(155, 140), (185, 140), (165, 195)])
+        light = np.where(sheet > 0, 225 - 0.4 * (255.0 - written), desk * (1 - 0.5 * shadow))
+        digit = normalize(cv2.GaussianBlur(light, (0, 0), 1.0).astype(np.uint8))
+        assert abs(digit.crop_box.width - normalize(written).crop_box.width) <= 4
+        assert abs(digit.crop_box.height - normalize(written).crop_box.height) <= 4
+        assert digit.left_out == 0.0
+
     def test_dotted_zero_of_a_display(self) -> None:
         """Its ring is angular and has something in it, but is no fine line."""
         zero = canvas(300, 300)
