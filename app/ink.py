@@ -65,6 +65,12 @@ MOST_CUT: Final = 0.3
 BROADER: Final = 1.6
 """What lies around a sheet is cut off by the picture's edge too; it is so many times as broad as strokes, or more."""
 
+ALONG: Final = 0.04
+"""What is nearer to a sheet's edge than this share of the picture's longer side lies along it."""
+
+MOSTLY: Final = 0.9
+"""Share of what was found that lies there where it is no more than the edge's."""
+
 EDGE: Final = np.ones((5, 5), np.uint8)
 """What is so near to a sheet's edge reaches it."""
 
@@ -142,6 +148,10 @@ def _find_ink_around(grey: Grey, sheet: Sheet) -> Ink:
     try:
         written = _find_ink(sheet.picture, outside)
     except NoInkError:
+        return _find_ink(grey)
+    depth = cv2.distanceTransform(sheet.inside, cv2.DIST_L2, 3)
+    if cv2.mean((depth < ALONG * max(grey.shape)).astype(np.uint8), written.mask)[0] > MOSTLY:
+        # All that there is lies along the sheet's edge: what the edge has left of a stroke or of a shadow.
         return _find_ink(grey)
     # In a tight crop of a photograph, what seems to lie around the sheet is where the digit's strokes reach the edge;
     # across a shadow's edge they go on as well.

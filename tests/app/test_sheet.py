@@ -184,6 +184,18 @@ def test_strokes_part_paper_from_paper() -> None:
     assert digit.crop_box.height > 200
 
 
+@pytest.mark.parametrize(("thickness", "foot"), [(46, 185), (46, 200), (56, 170)])
+def test_bold_seven_is_not_around_a_sheet(thickness: int, foot: int) -> None:
+    """What a bold stroke has left of its soft side along the paper beside it is not what is written there."""
+    ink = np.zeros((240, 240), np.float32)
+    cv2.polylines(ink, [np.array([(5, 22), (215, 22), (foot, 240)])], False, 1.0, thickness)
+    light = np.tile(np.linspace(225, 195, 240), (240, 1))
+    picture = light * (1 - 0.7 * cv2.GaussianBlur(ink, (0, 0), 3))
+    digit = normalize(picture.astype(np.uint8))
+    assert digit.crop_box.width > 200
+    assert digit.crop_box.height > 200
+
+
 @pytest.mark.parametrize(
     ("table", "paper"), [(235, 160), (165, 195), (0, 225), (60, 255)], ids=["darker", "by little", "on black", "white"]
 )
