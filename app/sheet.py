@@ -111,6 +111,8 @@ def find_slab(grey: Grey, ink: Mask, dark: bool) -> Grey | None:
     if outline is None or solidity < SOLID:
         return None
     filled = np.asarray(cv2.drawContours(np.zeros_like(small), [outline], -1, 255, cv2.FILLED), np.uint8)
+    if filled.all():
+        return None
     inner = cv2.erode(filled, np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8))
     table, paper, brightest = (
         percentile(small[part], share) for part, share in ((filled == 0, 50.0), (inner > 0, 50.0), (inner > 0, 98.0))

@@ -210,6 +210,11 @@ def test_sheet_that_stands_out_like_ink(table: int, paper: int, degrees: float) 
     assert alike(digit, normalize(expected))
 
 
+def test_ink_everywhere_is_no_sheet() -> None:
+    """A sheet has a table around it, also in a narrow picture."""
+    assert find_slab(np.full((240, 100), 90, np.uint8), np.full((240, 100), 255, np.uint8), True) is None
+
+
 @pytest.mark.parametrize(("ground", "ink"), [(255, 0), (235, 40), (0, 255)], ids=["printed", "photographed", "drawn"])
 def test_zero_in_block_letters_is_no_sheet(ground: int, ink: int) -> None:
     """What is in it is its hole, not a one."""
