@@ -144,15 +144,10 @@ def _find_ink_on_sheet(grey: Grey) -> Ink:
 def _find_ink_around(grey: Grey, sheet: Sheet) -> Ink:
     """The ink on a sheet, or that of the whole picture where what was found is none."""
     outside = np.asarray(cv2.bitwise_not(sheet.inside), np.uint8)
+    written = _find_ink_within(sheet, outside)
+    if written is None:
+        return _find_ink(grey)
     around = outside > 0
-    try:
-        written = _find_ink(sheet.picture, outside)
-    except NoInkError:
-        return _find_ink(grey)
-    depth = cv2.distanceTransform(sheet.inside, cv2.DIST_L2, 3)
-    if cv2.mean((depth < ALONG * max(grey.shape)).astype(np.uint8), written.mask)[0] > MOSTLY:
-        # All that there is lies along the sheet's edge: what the edge has left of a stroke or of a shadow.
-        return _find_ink(grey)
     # In a tight crop of a photograph, what seems to lie around the sheet is where the digit's strokes reach the edge;
     # across a shadow's edge they go on as well.
     goes_on = bool(cv2.dilate(written.mask, EDGE)[around].any())
@@ -162,12 +157,25 @@ def _find_ink_around(grey: Grey, sheet: Sheet) -> Ink:
         ink = _find_ink(grey)
     except NoInkError:
         return written
-    if goes_on and sheet.is_whole and frame_of(ink.mask).any():
+    if not goes_on:
+        return ink
+    if sheet.is_whole and frame_of(ink.mask).any():
         # A table goes on beyond the picture.
         return written
     # Of a table, or of the sheet, more would be ink than people write.
     few = all((side > 0).mean() <= SIDE_SHARE for side in (ink.mask[around], ink.mask[~around]))
-    return ink if few or not goes_on or sheet.surrounded < SURROUNDED else written
+    return ink if few or sheet.surrounded < SURROUNDED else written
+
+
+def _find_ink_within(sheet: Sheet, outside: Mask) -> Ink | None:
+    """The ink on a sheet; None if there is none, or only what its edge has left of a stroke or of a shadow."""
+    try:
+        ink = _find_ink(sheet.picture, outside)
+    except NoInkError:
+        return None
+    depth = cv2.distanceTransform(sheet.inside, cv2.DIST_L2, 3)
+    along = (depth < ALONG * max(depth.shape)).astype(np.uint8)
+    return None if cv2.mean(along, ink.mask)[0] > MOSTLY else ink
 
 
 def find_writing(grey: Grey) -> Writing:
@@ -222,15 +230,11 @@ def _find_ink(grey: Grey, around: Mask | None = None) -> Ink:
     """Find a digit's ink; what reaches `around`, 255 where a sheet does not lie, is no other thing on the sheet."""
     writing = _find_writing(grey)
     written, mask = _find_digit(writing.mask)
-    if around is not None:
-        written = mask | _apart_from(written & ~mask, around)
-    return Ink(
-        writing.response,
-        stroke_picture(writing.response, mask),
-        mask,
-        writing.dark,
-        0.0 if written is mask else _left_out(written & ~mask, mask),
-    )
+    left_out = 0.0
+    if written is not mask:
+        others = written & ~mask
+        left_out = _left_out(others if around is None else _apart_from(others, around), mask)
+    return Ink(writing.response, stroke_picture(writing.response, mask), mask, writing.dark, left_out)
 
 
 def _apart_from(ink: Mask, around: Mask) -> Mask:

@@ -1,6 +1,6 @@
 """A sheet of paper on something darker: what lies around it is taken away before ink is looked for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -86,7 +86,7 @@ def find_sheet(grey: Grey) -> Sheet | None:
         return None
     filled, bright, is_whole = found
     around = (filled == 0) & (bright == 0)
-    picture, inside = _without_surroundings(grey, small, filled, bright)
+    picture, inside = _without_surroundings(grey, small, _inner(filled), bright)
     return Sheet(picture, inside, float(frame_of(around).mean()), is_whole)
 
 
@@ -104,42 +104,54 @@ def find_slab(grey: Grey, ink: Mask, dark: bool) -> Grey | None:
         uint8 (height, width), where around the sheet its paper goes on; None if the ink has not the shape of a sheet,
         or may be a zero in block letters: dark with a hole, or drawn in white on black.
     """
-    small = _small(grey)
-    shrunk_ink = cv2.resize(ink, small.shape[::-1], interpolation=cv2.INTER_AREA)
+    shrunk_ink = cv2.resize(ink, _small_size(grey), interpolation=cv2.INTER_AREA)
     piece = np.asarray(cv2.threshold(shrunk_ink, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
     outline, solidity = _outline(piece)
     if outline is None or solidity < SOLID:
         return None
-    filled = np.asarray(cv2.drawContours(np.zeros_like(small), [outline], -1, 255, cv2.FILLED), np.uint8)
+    filled = _filled(piece, [outline])
     if filled.all():
         return None
-    inner = cv2.erode(filled, np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8))
+    small, inner = _small(grey), _inner(filled)
     table, paper, brightest = (
         percentile(small[part], share) for part, share in ((filled == 0, 50.0), (inner > 0, 50.0), (inner > 0, 98.0))
     )
     is_block = brightest > (table + paper) / 2 if dark else table <= SATURATED and brightest >= 255.0 - SATURATED
-    return None if is_block else _without_surroundings(grey, small, filled, filled)[0]
+    return None if is_block else _without_surroundings(grey, small, inner, inner)[0]
 
 
 def _small(grey: Grey) -> Grey:
     """The picture in SCALE_SIDE pixels on the longer side, almost without strokes."""
+    return np.asarray(cv2.medianBlur(cv2.resize(grey, _small_size(grey), interpolation=cv2.INTER_AREA), 5), np.uint8)
+
+
+def _small_size(grey: Grey) -> tuple[int, int]:
+    """Its width and height, in pixels."""
     factor = SCALE_SIDE / max(grey.shape)
     height, width = (max(8, round(side * factor)) for side in grey.shape)
-    return np.asarray(cv2.medianBlur(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), 5), np.uint8)
+    return width, height
 
 
-def _without_surroundings(grey: Grey, small: Grey, filled: Mask, paper: Mask) -> tuple[Grey, Mask]:
+def _filled(mask: Mask, outlines: Sequence[cv2.typing.MatLike]) -> Mask:
+    """What lies within outlines: uint8 as large as `mask`, 0 or 255."""
+    return np.asarray(cv2.drawContours(np.zeros_like(mask), outlines, -1, 255, cv2.FILLED), np.uint8)
+
+
+def _inner(filled: Mask) -> Mask:
+    """A sheet without its edge. Beyond the picture's own edge the sheet may go on."""
+    kernel = np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8)
+    return np.asarray(cv2.erode(filled, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=255), np.uint8)
+
+
+def _without_surroundings(grey: Grey, small: Grey, inner: Mask, paper: Mask) -> tuple[Grey, Mask]:
     """A picture in which a sheet's paper goes on around it, and the sheet without its edge, both as large as `grey`.
 
     Args:
         grey: the picture.
         small: as `_small` makes it.
-        filled: the sheet there.
-        paper: most of the sheet's paper, and no more than little beside it, there.
+        inner: the sheet without its edge, there.
+        paper: what of the sheet is mostly paper, there.
     """
-    kernel = np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8)
-    # Beyond the picture's own edge the sheet may go on.
-    inner = cv2.erode(filled, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=255)
     rows, columns = np.nonzero((inner > 0) & (paper > 0))
     basis = quadratic_basis(rows / (small.shape[0] - 1), columns / (small.shape[1] - 1))
     surface = fit_surface(basis, small[rows, columns].astype(np.float64), grey.shape)
@@ -160,7 +172,7 @@ def _find(small: Grey) -> tuple[Mask, Mask, bool] | None:
         outline, solidity = _outline(piece)
         if outline is None:
             continue
-        filled = np.asarray(cv2.drawContours(np.zeros_like(bright), [outline], -1, 255, cv2.FILLED), np.uint8)
+        filled = _filled(bright, [outline])
         if not _is_sheet(small, bright, filled, share):
             continue
         if number == 0:
@@ -189,7 +201,7 @@ def _pieces(small: Grey) -> Iterator[tuple[Mask, Mask, float]]:
     for least, share in ((level, 50.0), (upper, 90.0)):
         bright = _with_shade(small, np.asarray(cv2.threshold(small, least, 255, cv2.THRESH_BINARY)[1], np.uint8))
         outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        parts.append((bright, cv2.drawContours(np.zeros_like(bright), outlines, -1, 255, cv2.FILLED), share))
+        parts.append((bright, _filled(bright, outlines), share))
     for neck, (bright, whole, share) in product(NECKS, parts):
         kernel = np.ones((neck, neck), np.uint8)
         yield bright, np.asarray(cv2.morphologyEx(whole, cv2.MORPH_OPEN, kernel), np.uint8), share

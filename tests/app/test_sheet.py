@@ -6,7 +6,7 @@ import numpy.typing as npt
 import pytest
 
 from app.normalization import Digit, normalize
-from app.sheet import find_sheet, find_slab
+from app.sheet import LEAST_SIDE, find_sheet, find_slab
 from tests.pictures import seven
 
 Grey = npt.NDArray[np.uint8]
@@ -68,8 +68,9 @@ def test_empty_sheet_shows_the_sheet() -> None:
         np.full((200, 200), 128, np.uint8),
         np.asarray(seven(280, 280, ink=255, ground=0), np.uint8),
         np.asarray(seven(280, 280), np.uint8),
+        np.asarray(seven(LEAST_SIDE - 1, LEAST_SIDE - 1), np.uint8),
     ],
-    ids=["plain", "light on dark", "dark on light"],
+    ids=["plain", "light on dark", "dark on light", "small"],
 )
 def test_no_sheet(picture: Grey) -> None:
     """Drawings and crops have none."""
