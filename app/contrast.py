@@ -7,14 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 from app.bands import banded_ground
-from app.curved_shadows import bright_spot, has_shadow
+from app.curved_shadows import bright_spot, strokes_in_shadow
 from app.errors import NoInkError
 from app.ground import (
+    DARKEST_GROUND,
     FLAT_GROUND,
     FRAME_PERCENTILE,
     SMALL_SIDE,
     Grey,
     Level,
+    Surface,
     has_clean_frame,
     local_ground,
     mean_depth,
@@ -42,8 +44,11 @@ DARK_PRIOR: Final = 2.0
 FAINT_SHARE: Final = 0.5
 """Share of the ink threshold that is still ink where it is connected to ink (hysteresis, as in Canny, 1986)."""
 
-DARKEST_GROUND: Final = 40.0
-"""A ground darker than this counts as this bright, so that the noise of night is not taken for ink."""
+EDGE_SHARE: Final = 0.4
+"""What is left of shadows' edges is less than this share of the strongest ink."""
+
+STRONGEST: Final = 99.7
+"""Share of the picture, in percent, that may be fainter than it."""
 
 
 def ink_response(grey: Grey) -> tuple[Response, bool]:
@@ -68,21 +73,12 @@ def ink_response(grey: Grey) -> tuple[Response, bool]:
     rest = percentile(smooth.rest, FRAME_PERCENTILE)
     # Without its rules, paper that a shadow crosses seems as flat as any.
     if rest <= FLAT_GROUND and (is_clean or paper is grey):
-        if not is_clean and has_shadow(grey, smooth):
-            return _in_full_light(*_on_side(grey, picture, dark=True)), True
-        # Small pictures are many, and have none.
-        spot = bright_spot(grey, smooth) if max(grey.shape) > SMALL_SIDE else None
-        if spot is not None:
-            darker, likeness = _darker(grey, picture)
-            # A flash's reflection may outweigh dark ink, but is no stroke.
-            if likeness >= _stroke_likeness(spot.astype(np.float32)) * grey.size / spot.size:
-                return darker, True
-        residual = picture - smooth.picture
-        # Ink is the minority: the residuals' third moment points to its side.
-        return _on_even_ground(picture, smooth.picture, rest, dark=float(np.vdot(residual * residual, residual)) < 0.0)
+        return _on_smooth_ground(grey, picture, smooth, rest)
     # In tight crops strokes reach the frame.
     tight = parted_ground(grey) or plain_ground(grey)
-    return _on_local_ground(grey, picture) if tight is None else _on_even_ground(picture, tight[0], 0.0, tight[1])
+    if tight is not None:
+        return _on_even_ground(picture, tight[0], 0.0, tight[1])
+    return _in_shadow(grey, picture, smooth, is_even=False) or _on_local_ground(grey, picture)
 
 
 def ink_level(response: Response) -> float:
@@ -107,6 +103,34 @@ def _on_bands(picture: Response, bands: Response) -> tuple[Response, bool]:
     return response, float(darker.sum()) >= float(lighter.sum())
 
 
+def _in_shadow(grey: Grey, picture: Response, smooth: Surface, *, is_even: bool = True) -> tuple[Response, bool] | None:
+    """Strokes in shadows and beside them, on a ground that follows what is but a little wider than they are."""
+    stroke = strokes_in_shadow(grey, smooth, is_even=is_even)
+    if stroke is None:
+        return None
+    response = _in_full_light(*_on_side(grey, picture, dark=True, stroke=stroke))
+    # What is left of a shadow's edge is fainter than strokes.
+    least = EDGE_SHARE * percentile(response, STRONGEST)
+    return np.asarray(cv2.threshold(response, least, 0.0, cv2.THRESH_TOZERO)[1], np.float32), True
+
+
+def _on_smooth_ground(grey: Grey, picture: Response, smooth: Surface, rest: float) -> tuple[Response, bool]:
+    # Small pictures are many, and have neither.
+    if max(grey.shape) > SMALL_SIDE:
+        in_shadow = _in_shadow(grey, picture, smooth)
+        if in_shadow is not None:
+            return in_shadow
+        spot = bright_spot(grey, smooth)
+        if spot is not None:
+            darker, likeness = _darker(grey, picture)
+            # A flash's reflection may outweigh dark ink, but is no stroke.
+            if likeness >= _stroke_likeness(spot.astype(np.float32)) * grey.size / spot.size:
+                return darker, True
+    residual = picture - smooth.picture
+    # Ink is the minority: the residuals' third moment points to its side.
+    return _on_even_ground(picture, smooth.picture, rest, dark=float(np.vdot(residual * residual, residual)) < 0.0)
+
+
 def _on_even_ground(picture: Response, ground: Response, noise: float, dark: bool) -> tuple[Response, bool]:
     response = _standing_out(picture, ground, noise, dark)
     return (_in_full_light(response, ground) if dark else response), dark
@@ -127,9 +151,9 @@ def _darker(grey: Grey, picture: Response) -> tuple[Response, float]:
     return lit, DARK_PRIOR * light * light * _stroke_likeness(lit)
 
 
-def _on_side(grey: Grey, picture: Response, dark: bool) -> tuple[Response, Level]:
+def _on_side(grey: Grey, picture: Response, dark: bool, stroke: float | None = None) -> tuple[Response, Level]:
     """The response of one side and the local ground it stands out from."""
-    ground = local_ground(grey, dark)
+    ground = local_ground(grey, dark, stroke)
     # Closing finds the brightest of the paper's grain, opening the darkest.
     ground += np.float32(percentile(picture - ground, 50.0))
     return _standing_out(picture, ground, robust_deviation(picture - ground), dark), ground

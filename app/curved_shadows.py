@@ -1,6 +1,7 @@
-"""Whether shadows of any shape reach a picture's frame, or a bright spot is in it: of a hand, a head, a telephone.
+"""Shadows of any shape, of a hand, a head, a telephone, told from the strokes in and beside them; and bright spots.
 
-A smooth surface through the frame takes no notice of shadows where they are on less than a third of it, nor of a spot.
+A smooth surface through a picture's frame takes no notice of shadows where they are on less than a third of it, nor of
+a spot.
 """
 
 from typing import Final
@@ -9,22 +10,75 @@ import cv2
 import numpy as np
 
 from app.discs import closed, opened
-from app.ground import CLEAN_STEP, SATURATED, Grey, Level, Mask, Surface, frame_of, may_have_shadows, percentile, shrunk
+from app.ground import (
+    CLEAN_STEP,
+    DARKEST_GROUND,
+    SATURATED,
+    Grey,
+    Mask,
+    Surface,
+    frame_of,
+    may_have_shadows,
+    percentile,
+    shrunk,
+)
 
-SHADOW_SIDE: Final = 80
+SHADOW_SIDE: Final = 192
 """Pixels of the longer side at which shadows are told from strokes, without grain."""
 
-LEAST_DEPTH: Final = 0.08
-"""Depth of shadows at least where the picture's frame cuts them, as a share of its longer side."""
+LEAST_DEPTH: Final = 0.1
+"""Depth of shadows at least, as a share of the picture's longer side."""
+
+DEEP: Final = 0.15
+"""What is deeper than this share is hardly ever a stroke."""
 
 DEEPEST_SHARE: Final = 0.7
 """Pixels of at least this share of the greatest depth there is show how strong the deepest of all is."""
 
-LEAST_STRENGTH: Final = 0.25
+STRONGEST: Final = 99.7
+"""Share of what leaves the surface, in percent, that may be fainter than the ink of a small digit."""
+
+LEAST_STRENGTH: Final = 0.15
 """Where what is deepest leaves the surface by less than this share of what the ink does, it is not taken for ink."""
 
-MOST_STRENGTH: Final = 0.85
-"""A shadow or a glare leaves the surface by at most this share of what the ink does; bold ink is as strong as any."""
+MOST_STRENGTH: Final = 0.72
+"""A shadow leaves the surface by at most this share of what the ink does; bold ink is as strong as any."""
+
+MOST_DEEP_STRENGTH: Final = 0.85
+"""The same of what is DEEP."""
+
+MOST_UNEVEN_STRENGTH: Final = 0.65
+"""The same where the surface is not that of the picture's frame either."""
+
+CUT_SHARE: Final = 0.9
+"""A shadow that the frame cuts is there at least this share as deep as anywhere."""
+
+STRONG_SHARE: Final = 0.5
+"""Strokes are at most this share as deep as the shadow; where bold ink is uneven, its dark parts are deeper."""
+
+THIN_SHARE: Final = 0.35
+"""Beside a shadow as dark as the ink there are strokes less deep than this share of it."""
+
+THIN_STRENGTH: Final = 0.6
+"""They leave the surface by at least this share of what the shadow does."""
+
+LEAST_REACH: Final = 0.06
+"""Length of the longest stroke at least, as a share of the picture's longer side."""
+
+LONG: Final = 4.0
+"""It is at least so many times as long as strokes are deep."""
+
+HARD: Final = 0.6
+"""Within three pixels, the edge of a shadow gains at most this share of its strength; that of a darker sheet more."""
+
+NEAR: Final = np.ones((7, 7), np.uint8)
+"""What is so near to strokes is their edge rather than the shadow's."""
+
+SPOT_SIDE: Final = 80
+"""Pixels of the longer side at which bright spots are looked for."""
+
+SPOT_DEPTH: Final = 0.08
+"""Depth of bright spots at least, as a share of the picture's longer side."""
 
 MOST_BLACK: Final = 0.05
 """Share of a photograph that is black at most."""
@@ -33,47 +87,74 @@ STROKES: Final = 0.2
 """What is so narrow, as a share of the longer side, and darker than a bright spot may be strokes across it."""
 
 SOFT: Final = 0.4
-"""At a soft edge, brightness changes by at most this share of all within three pixels."""
+"""At a bright spot's edge, brightness changes by at most this share of all within three pixels."""
 
-STRONG_SHARE: Final = 0.5
-"""Strokes are at most this share as deep as a fainter shadow; where bold ink is uneven, its dark parts are deeper."""
-
-THIN_SHARE: Final = 0.35
-"""Beside a shadow as dark as the ink there are strokes less deep than this share of it."""
-
-LEAST_THIN: Final = 0.05
-"""Share of all that leaves the surface that they are at least."""
+_SQUARE: Final = np.ones((3, 3), np.uint8)
 
 
-def has_shadow(grey: Grey, surface: Surface) -> bool:
-    """Whether a shadow or a glare on paper with dark ink leaves the smooth surface through a picture's frame.
+def strokes_in_shadow(grey: Grey, surface: Surface, *, is_even: bool = True) -> float | None:
+    """Width of the strokes of a picture in which a shadow leaves a smooth surface as well.
 
-    It is deeper than strokes, and fainter; or as dark as they, but deeper by far.
+    A shadow is deeper than strokes, softer, and fainter; or, where the picture's frame cuts it, as dark as they are and
+    deeper by far.
 
     Args:
         grey: uint8 (height, width).
         surface: `app.ground.smooth_ground` of it.
+        is_even: whether most of the picture's frame follows it; where not, only what is deep and faint is a shadow.
+
+    Returns:
+        As a share of the picture's longer side; None where there is no such shadow.
     """
     # What is drawn on black or white casts no shadow.
-    ground = float(surface.picture.mean())
-    if not may_have_shadows(grey) or not SATURATED < ground < 255.0 - SATURATED:
-        return False
-    residual = grey - surface.picture
-    off = shrunk(np.asarray(cv2.convertScaleAbs(residual), np.uint8), SHADOW_SIDE)
+    if not may_have_shadows(grey) or not SATURATED < float(surface.picture.mean()) < 255.0 - SATURATED:
+        return None
+    # In a shadow ink is less dark than in the light by the share that the paper is.
+    residual = (grey - surface.picture) * (255.0 / np.maximum(surface.picture, DARKEST_GROUND))
+    off = shrunk(np.clip(-residual, 0.0, 255.0).astype(np.uint8), SHADOW_SIDE)
     leaving = (off > CLEAN_STEP).astype(np.uint8)
     if leaving.all():
-        return False
+        return None
     depth = np.asarray(cv2.distanceTransform(leaving, cv2.DIST_L2, 5), np.float32)
-    deepest = float(frame_of(depth).max())
-    if deepest <= LEAST_DEPTH * max(off.shape):
-        return False
-    strokes = _stronger_strokes(off, leaving, depth)
-    if strokes is None:
-        strokes = _thin_strokes(leaving, deepest)
-    if strokes is None:
-        return False
-    darker = shrunk(np.clip(-residual, 0.0, 255.0).astype(np.uint8), SHADOW_SIDE)
-    return bool(2 * darker[strokes > 0].sum(dtype=int) > off[strokes > 0].sum(dtype=int))
+    deepest, longer = float(depth.max()), float(max(off.shape))
+    is_deep = deepest > DEEP * longer
+    if deepest <= LEAST_DEPTH * longer or not (is_even or is_deep):
+        return None
+    levels = off.astype(np.float32)
+    strength = percentile(levels[depth >= DEEPEST_SHARE * deepest], 50.0)
+    ink = percentile(levels[leaving > 0], STRONGEST)
+    if strength < LEAST_STRENGTH * ink:
+        return None
+    most = MOST_UNEVEN_STRENGTH if not is_even else MOST_DEEP_STRENGTH if is_deep else MOST_STRENGTH
+    candidates = []
+    if strength < most * ink:
+        candidates.append(off > (strength + ink) / 2)
+    if is_even and float(frame_of(depth).max()) >= CUT_SHARE * deepest:
+        thin = opened(leaving, 2 * round(THIN_SHARE * deepest) + 1) < leaving
+        candidates.append(thin & (off > THIN_STRENGTH * strength))
+    for candidate in candidates:
+        strokes = candidate.astype(np.uint8)
+        if _hardness(off, leaving, strokes) <= HARD * strength:
+            width = _stroke_width(strokes, deepest)
+            if width is not None:
+                return width / longer
+    return None
+
+
+def _hardness(off: Grey, leaving: Mask, strokes: Mask) -> float:
+    """How much the edge of what leaves the surface gains within three pixels, where no strokes are near."""
+    rim = (cv2.morphologyEx(leaving, cv2.MORPH_GRADIENT, _SQUARE) > 0) & (cv2.dilate(strokes, NEAR) == 0)
+    steps = np.asarray(cv2.morphologyEx(off, cv2.MORPH_GRADIENT, _SQUARE), np.uint8)
+    return percentile(steps[rim], 50.0) if rim.any() else 0.0
+
+
+def _stroke_width(strokes: Mask, deepest: float) -> float | None:
+    """Of what is as thin and as long as strokes beside a shadow so deep, in pixels; None if it is not."""
+    depth = float(cv2.distanceTransform(strokes, cv2.DIST_L2, 5).max())
+    _, _, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
+    reach = float(stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(initial=0))
+    is_stroke = depth <= STRONG_SHARE * deepest and reach >= max(LEAST_REACH * max(strokes.shape), LONG * depth)
+    return 2.0 * depth if is_stroke else None
 
 
 def bright_spot(grey: Grey, surface: Surface) -> Grey | None:
@@ -84,37 +165,17 @@ def bright_spot(grey: Grey, surface: Surface) -> Grey | None:
         surface: `app.ground.smooth_ground` of it.
 
     Returns:
-        By how much it is, without the strokes across it: uint8, of SHADOW_SIDE pixels at most; None if there is none.
+        By how much it is, without the strokes across it: uint8, of SPOT_SIDE pixels at most; None if there is none.
     """
     # What is drawn on black reflects nothing.
     if not may_have_shadows(grey) or np.mean(grey <= SATURATED) > MOST_BLACK:
         return None
-    lighter = shrunk(np.clip(grey - surface.picture, 0.0, 255.0).astype(np.uint8), SHADOW_SIDE)
+    lighter = shrunk(np.clip(grey - surface.picture, 0.0, 255.0).astype(np.uint8), SPOT_SIDE)
     spot = closed(lighter, int(STROKES * max(lighter.shape)) | 1)
     depth = cv2.distanceTransform((spot > CLEAN_STEP).astype(np.uint8), cv2.DIST_L2, 5)
-    if depth.max() <= LEAST_DEPTH * max(spot.shape):
+    if depth.max() <= SPOT_DEPTH * max(spot.shape):
         return None
     steps = np.asarray(cv2.morphologyEx(spot, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), np.uint8)
     edge = steps[steps > CLEAN_STEP / 2]
     is_soft = edge.size == 0 or percentile(edge, 75.0) <= SOFT * float(spot.max())
     return spot if is_soft else None
-
-
-def _stronger_strokes(off: Grey, leaving: Mask, depth: Level) -> Mask | None:
-    """Strokes that leave the surface by more than what is deepest does, if that does by enough to pass for ink."""
-    deepest = float(depth.max())
-    levels = off.astype(np.float32)
-    strength = percentile(levels[depth >= DEEPEST_SHARE * deepest], 50.0)
-    ink = percentile(levels[leaving > 0], 98.0)
-    if not LEAST_STRENGTH * ink <= strength < MOST_STRENGTH * ink:
-        return None
-    strong = (off > (strength + ink) / 2).astype(np.uint8)
-    is_deep = float(cv2.distanceTransform(strong, cv2.DIST_L2, 5).max()) > STRONG_SHARE * deepest
-    return None if is_deep else strong
-
-
-def _thin_strokes(leaving: Mask, deepest: float) -> Mask | None:
-    """Strokes beside something much deeper that the picture's frame cuts."""
-    size = 2 * round(THIN_SHARE * deepest) + 1
-    thin = leaving - opened(leaving, size)
-    return thin if cv2.countNonZero(thin) >= LEAST_THIN * cv2.countNonZero(leaving) else None

@@ -89,6 +89,14 @@ PIECE_SHARE: Final = 0.01
 GROUND_WINDOW: Final = 0.3
 """Window of the ground estimate, as a share of the shorter side: wider than strokes, narrower than shadows."""
 
+WIDER: Final = 1.6
+"""So many times as wide as known strokes is the window, and by MARGIN pixels more."""
+
+MARGIN: Final = 4
+
+DARKEST_GROUND: Final = 40.0
+"""A ground darker than this counts as this bright, so that the noise of night is not taken for ink."""
+
 _RIDGE: Final = 1e-6 * np.eye(6)
 """Added to the normal equations, so that few samples have one solution too."""
 
@@ -312,10 +320,18 @@ def frame_of(picture: npt.NDArray[Sample]) -> npt.NDArray[Sample]:
     return np.concatenate([picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]])
 
 
-def local_ground(grey: Grey, dark: bool) -> Level:
-    """The ground under the ink by grey-scale closing (dark ink) or opening (light ink): follows shadow edges."""
+def local_ground(grey: Grey, dark: bool, stroke: float | None = None) -> Level:
+    """The ground under the ink by grey-scale closing (dark ink) or opening (light ink): follows shadow edges.
+
+    Args:
+        grey: uint8 (height, width).
+        dark: whether the ink is darker than its ground.
+        stroke: width of strokes, as a share of the longer side, to follow shadows that are hardly wider; None if it is
+            not known.
+    """
     small = shrunk(grey, GROUND_SIDE)
-    window = max(3, int(min(small.shape) * GROUND_WINDOW) | 1)
+    size = min(small.shape) * GROUND_WINDOW if stroke is None else WIDER * stroke * max(small.shape) + MARGIN
+    window = max(3, int(size) | 1)
     evened = np.asarray(cv2.medianBlur(small, 3), np.uint8)
     ground = closed(evened, window) if dark else opened(evened, window)
     soft = cv2.GaussianBlur(ground, (0, 0), max(0.5, window / 24)).astype(np.float32)

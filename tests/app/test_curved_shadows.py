@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from app.curved_shadows import bright_spot, has_shadow
+from app.curved_shadows import bright_spot, strokes_in_shadow
 from app.ground import smooth_ground
 from app.normalization import normalize
 from tests.pictures import canvas, with_stroke
@@ -34,7 +34,7 @@ def has_one(picture: Grey) -> bool:
     """Whether the picture has a shadow, and a surface through its frame that takes no notice of it."""
     surface = smooth_ground(picture)
     assert np.percentile(surface.rest, 70) < 8
-    return has_shadow(picture, surface)
+    return strokes_in_shadow(picture, surface) is not None
 
 
 @pytest.mark.parametrize("middle", [(100, 210), (-10, 60), (185, 30)])
@@ -47,9 +47,32 @@ def test_shadow_is_seen(middle: tuple[int, int], light: float) -> None:
     assert float(np.abs(alone.pixels.astype(float) - found.pixels).mean()) < 12
 
 
-def test_glare_is_seen() -> None:
-    """What is brighter than the paper is no ink either."""
-    assert has_one(lit(seven(8), (180, 180), 50, 1.2))
+@pytest.mark.parametrize("middle", [(45, 140), (120, 100), (150, 60)])
+@pytest.mark.parametrize("light", [0.75, 0.6, 0.52])
+def test_shadow_inside_is_seen(middle: tuple[int, int], light: float) -> None:
+    """Beside the digit or across its strokes, and nowhere near the picture's frame: of fingers, of a lamp's arm."""
+    picture = lit(seven(8), middle, 28, light)
+    assert has_one(picture)
+    alone, found = normalize(lit(seven(8), middle, 28, 1.0)), normalize(picture)
+    assert float(np.abs(alone.pixels.astype(float) - found.pixels).mean()) < 12
+
+
+@pytest.mark.parametrize("pen", [8, 20])
+def test_darker_sheet_is_no_shadow(pen: int) -> None:
+    """Its edges are hard: what stands on it is read as ever, a card in a telephone's window or the page around it."""
+    page = canvas(SIDE, SIDE, 235)
+    page[40:170, 40:150] = seven(pen)[40:170, 40:150] // 2
+    assert not has_one(page)
+
+
+@pytest.mark.parametrize("light", [1.1, 1.2])
+def test_glare_is_no_ink(light: float) -> None:
+    """Nor a shadow: what is brighter than the paper does not hide dark ink."""
+    picture = lit(seven(8), (180, 180), 50, light)
+    assert not has_one(picture)
+    alone, found = normalize(lit(seven(8), (180, 180), 50, 1.0)), normalize(picture)
+    assert found.inverted
+    assert float(np.abs(alone.pixels.astype(float) - found.pixels).mean()) < 12
 
 
 @pytest.mark.parametrize("pen", [3, 8, 20, 36])
@@ -66,12 +89,13 @@ def test_small_pictures_have_none() -> None:
     """A crop of a few pixels shows no shadows that could be told from strokes."""
     picture = lit(seven(8), (100, 210), 50, 0.5)
     small = np.asarray(cv2.resize(picture, (40, 40), interpolation=cv2.INTER_AREA), np.uint8)
-    assert not has_shadow(small, smooth_ground(small))
+    assert not strokes_in_shadow(small, smooth_ground(small)) is not None
 
 
 def test_drawings_cast_none() -> None:
     """Strokes of a translucent brush overlap on a white canvas: nothing of that is a shadow."""
-    picture = with_stroke(canvas(SIDE, SIDE), [(-20, 60), (130, 60)], ink=150, pen=50)
+    brush = with_stroke(canvas(SIDE, SIDE), [(-20, 60), (130, 60)], ink=150, pen=50)
+    picture = np.asarray(cv2.GaussianBlur(brush, (0, 0), 4), np.uint8)
     picture = with_stroke(picture, [(120, 70), (90, 150)], ink=40, pen=8)
     assert not has_one(picture)
     assert has_one(np.minimum(picture, PAPER))
@@ -98,7 +122,7 @@ def test_bold_ink_beside_a_shadow() -> None:
 def test_long_pictures(shape: tuple[int, int]) -> None:
     """However narrow: there is an answer."""
     picture = np.random.default_rng(1).integers(60, 200, shape).astype(np.uint8)
-    assert isinstance(has_shadow(picture, smooth_ground(picture)), bool)
+    assert strokes_in_shadow(picture, smooth_ground(picture)) is None
 
 
 @pytest.mark.parametrize("spread", [12, 25, 50])
