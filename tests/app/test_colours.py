@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from app.colours import clearest
+from app.normalization import normalize
 from tests.pictures import seven
 
 Colour = tuple[int, int, int]
@@ -73,3 +74,88 @@ def test_grain_of_one_colour_is_no_ink() -> None:
     noise = np.random.default_rng(0).normal(0.0, (4.0, 3.0, 14.0), picture.shape)
     shot = Image.fromarray(np.clip(picture + noise, 0, 255).astype(np.uint8))
     assert clearest(shot).tobytes() == shot.convert("L").tobytes()
+
+
+def shaded(picture: Image.Image, light: float = 0.6) -> Image.Image:
+    """With a round soft shadow across the ink, as a head casts it, the same on all colours."""
+    width, height = picture.size
+    shadow = cv2.circle(np.zeros((height, width), np.float32), (width // 3, height // 2), height // 4, 1.0, -1)
+    shadow = cv2.GaussianBlur(shadow, (0, 0), 9)[..., None]
+    return Image.fromarray((np.asarray(picture) * (1.0 - (1.0 - light) * shadow)).astype(np.uint8))
+
+
+def spread(picture: Image.Image) -> float:
+    """Grey levels between the darkest and the brightest of a picture's ground, which is most of it."""
+    low, high = np.percentile(np.asarray(picture), (12, 98))
+    return float(high - low)
+
+
+@pytest.mark.parametrize("ink", [(205, 50, 45), (80, 175, 90), (80, 150, 215), (240, 140, 50)])
+@pytest.mark.parametrize("paper", [WHITE, (225, 215, 190)])
+def test_shadow_has_no_colour(ink: Colour, paper: Colour) -> None:
+    """Coloured ink is looked for in its colour where light is uneven; what is found there is as even as the paper."""
+    picture = softened(shaded(drawing(ink, paper)))
+    found = clearest(picture)
+    assert spread(picture.convert("L")) > 60
+    assert spread(found) < 12
+    alone, read = normalize(np.asarray(drawing(ink, paper).convert("L"))), normalize(np.asarray(found))
+    assert read.inverted
+    assert float(np.abs(alone.pixels.astype(float) - read.pixels).mean()) < 12
+
+
+@pytest.mark.parametrize("ink", [(240, 140, 50), (80, 150, 215)])
+def test_grey_table_has_no_colour(ink: Colour) -> None:
+    """A sheet on one ends where the table begins only in the luma."""
+    picture = Image.new("RGB", (320, 320), (90, 90, 92))
+    picture.paste(drawing(ink), (80, 80))
+    found = np.asarray(clearest(softened(picture)))
+    assert abs(float(found[40, 40]) - float(found[100, 100])) < 12
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        drawing((40, 40, 45)),
+        drawing((40, 40, 45), squares=(120, 160, 230)),
+        drawing((110, 110, 112)),
+    ],
+)
+@pytest.mark.parametrize("mark", [(200, 45, 40), (40, 90, 200)])
+def test_what_is_grey_is_ink_too(other: Image.Image, mark: Colour) -> None:
+    """A teacher's mark beside a digit in black or pencil does not make it vanish."""
+    other = other.copy()
+    other.paste(mark, (180, 190, 215, 196))
+    picture = softened(shaded(other))
+    assert clearest(picture).tobytes() == picture.convert("L").tobytes()
+
+
+def test_bold_black_ink_is_no_shadow() -> None:
+    """It is as wide as what casts none, but its edges are many and hard."""
+    picture = Image.new("RGB", (240, 240), WHITE)
+    picture.paste((40, 40, 45), (30, 20, 200, 90))
+    picture.paste((40, 40, 45), (120, 90, 200, 220))
+    picture.paste((200, 45, 40), (40, 150, 62, 156))
+    shot = softened(picture)
+    assert clearest(shot).tobytes() == shot.convert("L").tobytes()
+
+
+def test_coloured_pen_beside_black_ink() -> None:
+    """What the picture's edge cuts is no digit in colour."""
+    picture = drawing((60, 60, 62))
+    picture.paste((200, 45, 40), (0, 200, 90, 216))
+    shot = softened(shaded(picture))
+    assert clearest(shot).tobytes() == shot.convert("L").tobytes()
+
+
+@pytest.mark.parametrize("side", [28, 60, 90])
+def test_small_pictures_keep_their_greys(side: int) -> None:
+    """Their colours are coarser than their greys."""
+    picture = softened(shaded(drawing((40, 70, 150), side=side)))
+    assert clearest(picture).tobytes() == picture.convert("L").tobytes()
+
+
+@pytest.mark.parametrize("shape", [(100, 1), (100, 2), (400, 3), (97, 98), (2000, 20)])
+def test_any_shape(shape: tuple[int, int]) -> None:
+    """However narrow and colourful: there is an answer of the same size."""
+    noise = np.random.default_rng(3).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    assert clearest(Image.fromarray(noise)).size == (shape[1], shape[0])
