@@ -62,6 +62,15 @@ STACKED: Final = 0.5
 MOST_CUT: Final = 0.3
 """What the picture's edge cuts off from a neighbour is at most this share of the digit."""
 
+LYING: Final = 5.0
+"""A piece so many times as wide as high is a lying line, which no digit is."""
+
+TALLER: Final = 4.0
+"""What is written beside such a line is so many times as high as the line is thick, at least."""
+
+TALL: Final = 0.06
+"""And as this share of the picture's longer side."""
+
 BROADER: Final = 1.6
 """What lies around a sheet is cut off by the picture's edge too; it is so many times as broad as strokes, or more."""
 
@@ -221,9 +230,33 @@ def _find_writing_on_sheet(grey: Grey) -> Writing:
 
 def _find_writing(grey: Grey) -> Writing:
     response, dark = ink_response(grey)
-    if max(grey.shape) >= LEAST_SIDE:
-        response = without_rules(response)
-    return Writing(response, _threshold(response), dark)
+    if max(grey.shape) < LEAST_SIDE:
+        return Writing(response, _threshold(response), dark)
+    response = without_rules(response)
+    mask = _threshold(response)
+    fainter = _beside_lying_lines(response, mask)
+    if fainter is not None:
+        response, mask = fainter
+    return Writing(response, mask, dark)
+
+
+def _beside_lying_lines(response: Response, mask: Mask) -> tuple[Response, Mask] | None:
+    """What is fainter than a form's printed lines, and its mask, where nothing but lying lines was found.
+
+    No digit is one. None where there is other ink, or nothing beside them.
+    """
+    stats = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:]
+    pieces = stats[stats[:, cv2.CC_STAT_AREA] >= SPECK * stats[:, cv2.CC_STAT_AREA].max()]
+    if (pieces[:, cv2.CC_STAT_WIDTH] < LYING * pieces[:, cv2.CC_STAT_HEIGHT]).any():
+        return None
+    thickness = float((pieces[:, cv2.CC_STAT_AREA] / pieces[:, cv2.CC_STAT_WIDTH]).max())
+    rest = np.where(cv2.dilate(mask, EDGE) > 0, np.float32(0.0), response)
+    try:
+        fainter = _threshold(rest)
+    except NoInkError:
+        return None
+    heights = cv2.connectedComponentsWithStats(fainter, connectivity=8)[2][1:, cv2.CC_STAT_HEIGHT]
+    return (rest, fainter) if heights.max() >= max(TALLER * thickness, TALL * max(mask.shape)) else None
 
 
 def _find_ink(grey: Grey, around: Mask | None = None) -> Ink:
