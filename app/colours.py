@@ -1,16 +1,16 @@
 """A picture's colours -> the one grey in which its ink shows best, as a pure function."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from app.ground import Grey, Mask, percentile, shrunk
+from app.ground import Grey, Mask, percentile, shrunk, steepness
 
-Colours = npt.NDArray[np.uint8]
-"""uint8 (height, width, 3), red, green and blue."""
+Colours = Sequence[Grey]
+"""Red, green and blue."""
 
 Gains = tuple[float, float, float]
 """What red, green and blue are multiplied by for paper to be grey."""
@@ -97,9 +97,9 @@ def clearest(image: Image.Image) -> Image.Image:
     if min(image.size) < 3 or max(cv2.norm(red, green, cv2.NORM_INF), cv2.norm(green, blue, cv2.NORM_INF)) < COLOURLESS:
         return luma
     if max(image.size) >= LEAST_SIDE:
-        gains = _gains_of_coloured_ink(np.asarray(image), np.asarray(luma))
+        gains = _gains_of_coloured_ink(colours, np.asarray(luma))
         if gains is not None:
-            return Image.fromarray(_paleness(np.asarray(image), gains))
+            return Image.fromarray(_paleness(colours, gains))
     steepest, clearness = _edges(np.asarray(luma))
     if steepest > PLAIN:
         return luma
@@ -110,7 +110,7 @@ def clearest(image: Image.Image) -> Image.Image:
 
 def _edges(plane: Grey) -> tuple[float, float]:
     """How steep the edges of ink are, in grey levels, and in relation to what else there is in the picture's frame."""
-    steps = np.asarray(cv2.morphologyEx(plane, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), np.uint8)
+    steps = steepness(plane)
     band = max(1, round(FRAME_SHARE * min(steps.shape)))
     inside = steps[band:-band, band:-band]
     around = cv2.norm(steps, cv2.NORM_L2SQR) - cv2.norm(inside, cv2.NORM_L2SQR)
@@ -127,8 +127,7 @@ def _gains_of_coloured_ink(colours: Colours, luma: Grey) -> Gains | None:
     unevenness = percentile(ground, 98.0) - percentile(ground, 2.0)
     if unevenness < UNEVEN:
         return None
-    size = small.shape[1], small.shape[0]
-    few = np.asarray(cv2.resize(colours, size, interpolation=cv2.INTER_AREA), np.uint8)
+    few = [shrunk(colour, LOOK_SIDE) for colour in colours]
     gains = _gains(few)
     pale = _smoothed(_paleness(few, gains))
     vivid = np.asarray(cv2.morphologyEx(pale, cv2.MORPH_BLACKHAT, window), np.uint8)
@@ -143,16 +142,25 @@ def _gains_of_coloured_ink(colours: Colours, luma: Grey) -> Gains | None:
     contrast = percentile(darkness[strokes > 0], 50.0)
     if not GRAIN < contrast < ink / VIVIDER or unevenness < UNEVEN_SHARE * contrast:
         return None
-    edge = cv2.dilate(strokes, _SQUARE) > cv2.erode(strokes, _SQUARE)
-    steps, pale_steps = (
-        np.asarray(cv2.morphologyEx(plane, cv2.MORPH_GRADIENT, _SQUARE), np.uint8) for plane in (small, pale)
-    )
+    return None if _is_among_others(strokes, vivid, darkness, steepness(small), steepness(pale)) else gains
+
+
+def _is_among_others(strokes: Mask, vivid: Grey, darkness: Grey, steps: Grey, pale_steps: Grey) -> bool:
+    """Whether there are edges beside coloured strokes, of ink without colour, that shadows do not have.
+
+    Args:
+        strokes: the coloured ones.
+        vivid: by how much each pixel is more colourful than what is around it.
+        darkness: by how much it is darker.
+        steps: `steepness` of the luma.
+        pale_steps: that of the colours.
+    """
+    edge = steepness(strokes) > 0
     least = max(OTHER_EDGE * percentile(steps[edge], 50.0), GRAIN)
     others = (steps > least) & (pale_steps < VIVID / 2) & (cv2.dilate(vivid, _NEAR) < VIVID / 2)
     narrow = others & (cv2.dilate(darkness, _SQUARE) > least)
     edges = np.count_nonzero(edge)
-    few_others = np.count_nonzero(narrow) <= MOST_OTHER * edges and np.count_nonzero(others) <= MOST_EDGES * edges
-    return gains if few_others else None
+    return bool(np.count_nonzero(narrow) > MOST_OTHER * edges or np.count_nonzero(others) > MOST_EDGES * edges)
 
 
 def _smoothed(plane: Grey) -> Grey:
@@ -161,7 +169,7 @@ def _smoothed(plane: Grey) -> Grey:
 
 def _gains(colours: Colours) -> Gains:
     """What gives most of a picture no colour, at most so much that nothing exceeds white."""
-    parts = colours.reshape(-1, 3)[::4].astype(np.float32) + NIGHT
+    parts = np.stack([colour.ravel()[::4] for colour in colours], axis=1).astype(np.float32) + NIGHT
     parts /= parts.mean(axis=1, keepdims=True)
     typical = [percentile(parts[:, index], 50.0) for index in range(3)]
     full = 255.0 / (255.0 + NIGHT) * min(typical)
@@ -171,8 +179,7 @@ def _gains(colours: Colours) -> Gains:
 def _paleness(colours: Colours, gains: Gains) -> Grey:
     """PAPER for what has the paper's colour, in whatever light, and the less the more colourful a pixel is."""
     balanced = [
-        cv2.convertScaleAbs(colour, alpha=gain, beta=NIGHT * gain)
-        for colour, gain in zip(cv2.split(colours), gains, strict=True)
+        cv2.convertScaleAbs(colour, alpha=gain, beta=NIGHT * gain) for colour, gain in zip(colours, gains, strict=True)
     ]
     least, most = (either(either(balanced[0], balanced[1]), balanced[2]) for either in (cv2.min, cv2.max))
     return np.asarray(cv2.divide(least, most, scale=PAPER), np.uint8)

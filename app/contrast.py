@@ -10,7 +10,6 @@ from app.bands import banded_ground
 from app.curved_shadows import bright_spot, strokes_in_shadow
 from app.errors import NoInkError
 from app.ground import (
-    DARKEST_GROUND,
     FLAT_GROUND,
     FRAME_PERCENTILE,
     SMALL_SIDE,
@@ -18,6 +17,7 @@ from app.ground import (
     Level,
     Surface,
     has_clean_frame,
+    in_full_light,
     local_ground,
     mean_depth,
     parted_ground,
@@ -99,7 +99,7 @@ def ink_level(response: Response) -> float:
 def _on_bands(picture: Response, bands: Response) -> tuple[Response, bool]:
     # On a dark band ink may be light and on a light one dark.
     darker, lighter = (_standing_out(picture, bands, 0.0, side) for side in (True, False))
-    response = np.maximum(_in_full_light(darker, bands), _in_full_light(lighter, 255.0 - bands))
+    response = np.maximum(in_full_light(darker, bands), in_full_light(lighter, 255.0 - bands))
     return response, float(darker.sum()) >= float(lighter.sum())
 
 
@@ -108,7 +108,7 @@ def _in_shadow(grey: Grey, picture: Response, smooth: Surface, *, is_even: bool 
     stroke = strokes_in_shadow(grey, smooth, is_even=is_even)
     if stroke is None:
         return None
-    response = _in_full_light(*_on_side(grey, picture, dark=True, stroke=stroke))
+    response = in_full_light(*_on_side(grey, picture, dark=True, stroke=stroke))
     # What is left of a shadow's edge is fainter than strokes.
     least = EDGE_SHARE * percentile(response, STRONGEST)
     return np.asarray(cv2.threshold(response, least, 0.0, cv2.THRESH_TOZERO)[1], np.float32), True
@@ -133,7 +133,7 @@ def _on_smooth_ground(grey: Grey, picture: Response, smooth: Surface, rest: floa
 
 def _on_even_ground(picture: Response, ground: Response, noise: float, dark: bool) -> tuple[Response, bool]:
     response = _standing_out(picture, ground, noise, dark)
-    return (_in_full_light(response, ground) if dark else response), dark
+    return (in_full_light(response, ground) if dark else response), dark
 
 
 def _on_local_ground(grey: Grey, picture: Response) -> tuple[Response, bool]:
@@ -145,7 +145,7 @@ def _on_local_ground(grey: Grey, picture: Response) -> tuple[Response, bool]:
 def _darker(grey: Grey, picture: Response) -> tuple[Response, float]:
     """What is darker than its local ground, and how likely it is ink, to compare with the likeness of lighter ink."""
     response, ground = _on_side(grey, picture, dark=True)
-    lit = _in_full_light(response, ground)
+    lit = in_full_light(response, ground)
     # In full light everything dark grows; the comparison is fair at the light of the paper's brighter parts.
     light = percentile(ground, 75.0) / 255.0
     return lit, DARK_PRIOR * light * light * _stroke_likeness(lit)
@@ -166,14 +166,6 @@ def _standing_out(picture: Response, ground: Response, noise: float, dark: bool)
     # OpenCV keeps what is above its threshold.
     below = float(np.nextafter(least, np.float32(0.0)))
     return np.asarray(cv2.threshold(residual, below, 0.0, cv2.THRESH_TOZERO)[1], np.float32)
-
-
-def _in_full_light(response: Response, ground: Response) -> Response:
-    """Dark ink takes its share of the light there is: in relation to its ground, ink in a shadow counts like any.
-
-    Light ink on a dark band of the picture is the same upside down.
-    """
-    return np.asarray(response * (255.0 / np.maximum(ground, DARKEST_GROUND)), np.float32)
 
 
 def _stroke_likeness(response: Response) -> float:

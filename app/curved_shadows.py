@@ -8,19 +8,21 @@ from typing import Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from app.discs import closed, opened
 from app.ground import (
     CLEAN_STEP,
-    DARKEST_GROUND,
     SATURATED,
     Grey,
     Mask,
     Surface,
     frame_of,
+    in_full_light,
     may_have_shadows,
     percentile,
     shrunk,
+    steepness,
 )
 
 SHADOW_SIDE: Final = 192
@@ -89,8 +91,6 @@ STROKES: Final = 0.2
 SOFT: Final = 0.4
 """At a bright spot's edge, brightness changes by at most this share of all within three pixels."""
 
-_SQUARE: Final = np.ones((3, 3), np.uint8)
-
 
 def strokes_in_shadow(grey: Grey, surface: Surface, *, is_even: bool = True) -> float | None:
     """Width of the strokes of a picture in which a shadow leaves a smooth surface as well.
@@ -110,8 +110,8 @@ def strokes_in_shadow(grey: Grey, surface: Surface, *, is_even: bool = True) -> 
     if not may_have_shadows(grey) or not SATURATED < float(surface.picture.mean()) < 255.0 - SATURATED:
         return None
     # In a shadow ink is less dark than in the light by the share that the paper is.
-    residual = (grey - surface.picture) * (255.0 / np.maximum(surface.picture, DARKEST_GROUND))
-    off = shrunk(np.clip(-residual, 0.0, 255.0).astype(np.uint8), SHADOW_SIDE)
+    darker = in_full_light(surface.picture - grey, surface.picture)
+    off = shrunk(np.clip(darker, 0.0, 255.0).astype(np.uint8), SHADOW_SIDE)
     leaving = (off > CLEAN_STEP).astype(np.uint8)
     if leaving.all():
         return None
@@ -132,20 +132,20 @@ def strokes_in_shadow(grey: Grey, surface: Surface, *, is_even: bool = True) -> 
     if is_even and float(frame_of(depth).max()) >= CUT_SHARE * deepest:
         thin = opened(leaving, 2 * round(THIN_SHARE * deepest) + 1) < leaving
         candidates.append(thin & (off > THIN_STRENGTH * strength))
+    steps, rim = steepness(off), steepness(leaving) > 0
     for candidate in candidates:
         strokes = candidate.astype(np.uint8)
-        if _hardness(off, leaving, strokes) <= HARD * strength:
+        if _hardness(steps, rim, strokes) <= HARD * strength:
             width = _stroke_width(strokes, deepest)
             if width is not None:
                 return width / longer
     return None
 
 
-def _hardness(off: Grey, leaving: Mask, strokes: Mask) -> float:
-    """How much the edge of what leaves the surface gains within three pixels, where no strokes are near."""
-    rim = (cv2.morphologyEx(leaving, cv2.MORPH_GRADIENT, _SQUARE) > 0) & (cv2.dilate(strokes, NEAR) == 0)
-    steps = np.asarray(cv2.morphologyEx(off, cv2.MORPH_GRADIENT, _SQUARE), np.uint8)
-    return percentile(steps[rim], 50.0) if rim.any() else 0.0
+def _hardness(steps: Grey, rim: npt.NDArray[np.bool_], strokes: Mask) -> float:
+    """How steep the rim of what leaves the surface is where no strokes are near."""
+    apart = rim & (cv2.dilate(strokes, NEAR) == 0)
+    return percentile(steps[apart], 50.0) if apart.any() else 0.0
 
 
 def _stroke_width(strokes: Mask, deepest: float) -> float | None:
@@ -175,7 +175,7 @@ def bright_spot(grey: Grey, surface: Surface) -> Grey | None:
     depth = cv2.distanceTransform((spot > CLEAN_STEP).astype(np.uint8), cv2.DIST_L2, 5)
     if depth.max() <= SPOT_DEPTH * max(spot.shape):
         return None
-    steps = np.asarray(cv2.morphologyEx(spot, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), np.uint8)
+    steps = steepness(spot)
     edge = steps[steps > CLEAN_STEP / 2]
     is_soft = edge.size == 0 or percentile(edge, 75.0) <= SOFT * float(spot.max())
     return spot if is_soft else None

@@ -97,6 +97,8 @@ MARGIN: Final = 4
 DARKEST_GROUND: Final = 40.0
 """A ground darker than this counts as this bright, so that the noise of night is not taken for ink."""
 
+_SQUARE: Final = np.ones((3, 3), np.uint8)
+
 _RIDGE: Final = 1e-6 * np.eye(6)
 """Added to the normal equations, so that few samples have one solution too."""
 
@@ -318,6 +320,23 @@ def plain_ground(grey: Grey) -> tuple[Level, bool] | None:
 def frame_of(picture: npt.NDArray[Sample]) -> npt.NDArray[Sample]:
     """The outermost pixels of a picture, each once where it has two rows and columns: (height, width) -> (n,)."""
     return np.concatenate([picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]])
+
+
+def steepness(picture: Grey) -> Grey:
+    """By how much the brightest of each 3x3 pixels exceeds the darkest: uint8 (height, width)."""
+    return np.asarray(cv2.morphologyEx(picture, cv2.MORPH_GRADIENT, _SQUARE), np.uint8)
+
+
+def in_full_light(response: Level, ground: Level) -> Level:
+    """Dark ink takes its share of the light there is: in relation to its ground, ink in a shadow counts like any.
+
+    Light ink on a dark band of the picture is the same upside down.
+
+    Args:
+        response: how far each pixel stands out, in grey levels, float32 (height, width).
+        ground: what it stands out from.
+    """
+    return np.asarray(response * (255.0 / np.maximum(ground, DARKEST_GROUND)), np.float32)
 
 
 def local_ground(grey: Grey, dark: bool, stroke: float | None = None) -> Level:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.ground import SATURATED, Grey, Mask, fit_surface, frame_of, percentile, quadratic_basis
+from app.ground import SATURATED, Grey, Mask, fit_surface, frame_of, percentile, quadratic_basis, steepness
 
 SCALE_SIDE: Final = 96
 """Sheets are looked for in a picture this many pixels long; strokes all but vanish."""
@@ -212,7 +212,7 @@ def _with_shade(small: Grey, bright: Mask) -> Mask:
     depth = cv2.distanceTransform(bright, cv2.DIST_L2, 3)
     row, column = np.unravel_index(int(depth.argmax()), depth.shape)
     # At a sheet's rounded corner single pixels lead down in small steps; what lies around them tells of the edge.
-    steep = cv2.morphologyEx(small, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > STEEP
+    steep = steepness(small) > STEEP
     reached = cv2.copyMakeBorder(steep.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     flags = 4 | (255 << 8) | cv2.FLOODFILL_MASK_ONLY
     cv2.floodFill(small, reached, (int(column), int(row)), 255, SHADE, SHADE, flags)
