@@ -15,6 +15,7 @@ from app.ground import (
     SMALL_SIDE,
     Grey,
     Level,
+    Mask,
     Surface,
     has_clean_frame,
     in_full_light,
@@ -94,6 +95,21 @@ def ink_level(response: Response) -> float:
     levels = np.minimum(standing_out * (255.0 / ceiling), 255.0).astype(np.uint8)
     threshold = float(cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
     return threshold * ceiling / 255.0
+
+
+def ink_mask(response: Response) -> Mask:
+    """Threshold with hysteresis: 255 where ink is strong, and where it is faint and connected to that; else 0.
+
+    Raises:
+        NoInkError: nothing stands out.
+    """
+    threshold = ink_level(response)
+    faint = (response > FAINT_SHARE * threshold).astype(np.uint8)
+    count, labels = cv2.connectedComponents(faint, connectivity=8)
+    shade = np.zeros(count, np.uint8)
+    shade[labels[response >= threshold]] = 255
+    shade[0] = 0
+    return np.asarray(shade[labels], np.uint8)
 
 
 def _on_bands(picture: Response, bands: Response) -> tuple[Response, bool]:

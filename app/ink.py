@@ -11,9 +11,10 @@ from typing import Any, Final, TypeVar
 import cv2
 import numpy as np
 
-from app.contrast import FAINT_SHARE, Response, ink_level, ink_response
+from app.contrast import Response, ink_mask, ink_response
 from app.errors import NoInkError
-from app.frames import without_border, without_edge_lines, without_frames
+from app.forms import beside_print, without_form
+from app.frames import without_border
 from app.grain import LEAST_SIDE as GRAINY_SIDE
 from app.grain import without_grain
 from app.ground import Grey, Mask, frame_of, mean_depth, percentile
@@ -22,7 +23,7 @@ from app.rules import RULE_SPAN, without_rules
 from app.screens import Window, shown
 from app.sheet import LEAST_SIDE as SHEET_SIDE
 from app.sheet import Sheet, find_sheet, find_slab
-from app.thin_lines import may_have_lines, without_thin_lines
+from app.thin_lines import may_have_lines
 
 SIDE_SHARE: Final = 0.3
 """Where more than this share of a sheet or of what lies around it would be ink, it is none."""
@@ -61,15 +62,6 @@ STACKED: Final = 0.5
 
 MOST_CUT: Final = 0.3
 """What the picture's edge cuts off from a neighbour is at most this share of the digit."""
-
-LYING: Final = 5.0
-"""A piece so many times as wide as high is a lying line, which no digit is."""
-
-TALLER: Final = 4.0
-"""What is written beside such a line is so many times as high as the line is thick, at least."""
-
-TALL: Final = 0.06
-"""And as this share of the picture's longer side."""
 
 BROADER: Final = 1.6
 """What lies around a sheet is cut off by the picture's edge too; it is so many times as broad as strokes, or more."""
@@ -231,32 +223,10 @@ def _find_writing_on_sheet(grey: Grey) -> Writing:
 def _find_writing(grey: Grey) -> Writing:
     response, dark = ink_response(grey)
     if max(grey.shape) < LEAST_SIDE:
-        return Writing(response, _threshold(response), dark)
+        return Writing(response, ink_mask(response), dark)
     response = without_rules(response)
-    mask = _threshold(response)
-    fainter = _beside_lying_lines(response, mask)
-    if fainter is not None:
-        response, mask = fainter
-    return Writing(response, mask, dark)
-
-
-def _beside_lying_lines(response: Response, mask: Mask) -> tuple[Response, Mask] | None:
-    """What is fainter than a form's printed lines, and its mask, where nothing but lying lines was found.
-
-    No digit is one. None where there is other ink, or nothing beside them.
-    """
-    stats = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:]
-    pieces = stats[stats[:, cv2.CC_STAT_AREA] >= SPECK * stats[:, cv2.CC_STAT_AREA].max()]
-    if (pieces[:, cv2.CC_STAT_WIDTH] < LYING * pieces[:, cv2.CC_STAT_HEIGHT]).any():
-        return None
-    thickness = float((pieces[:, cv2.CC_STAT_AREA] / pieces[:, cv2.CC_STAT_WIDTH]).max())
-    rest = np.where(cv2.dilate(mask, EDGE) > 0, np.float32(0.0), response)
-    try:
-        fainter = _threshold(rest)
-    except NoInkError:
-        return None
-    heights = cv2.connectedComponentsWithStats(fainter, connectivity=8)[2][1:, cv2.CC_STAT_HEIGHT]
-    return (rest, fainter) if heights.max() >= max(TALLER * thickness, TALL * max(mask.shape)) else None
+    mask = ink_mask(response)
+    return Writing(*(beside_print(response, mask) or (response, mask)), dark)
 
 
 def _find_ink(grey: Grey, around: Mask | None = None) -> Ink:
@@ -304,27 +274,12 @@ def _left_out(others: Mask, digit: Mask) -> float:
     return float(share[counts].max(initial=0.0))
 
 
-def _threshold(response: Response) -> Mask:
-    """Threshold with hysteresis: strong ink, and the faint ink that is connected to it.
-
-    Raises:
-        NoInkError: no pixel stands out.
-    """
-    threshold = ink_level(response)
-    faint = (response > FAINT_SHARE * threshold).astype(np.uint8)
-    count, labels = cv2.connectedComponents(faint, connectivity=8)
-    shade = np.zeros(count, np.uint8)
-    shade[labels[response >= threshold]] = 255
-    shade[0] = 0
-    return np.asarray(shade[labels], np.uint8)
-
-
 def _find_digit(ink: Mask) -> tuple[Mask, Mask]:
     """What is written, without a form's lines, and of that the digit: the main piece, and others that belong to it."""
     # Most pictures show one piece; finding its place would take ten times as long as finding it.
     if cv2.connectedComponents(ink, connectivity=8)[0] <= 2 and not may_have_lines(ink):
         return ink, ink
-    written = without_thin_lines(without_edge_lines(without_frames(ink)))
+    written = without_form(ink)
     if not cv2.hasNonZero(written):
         # An empty comb is all that there is to read.
         written = ink

@@ -129,7 +129,8 @@ class _Among:
             return (len(self.lines) > 1 and any(goes_on)) or goes_far
         _, top, _, height = self.written
         if self.has_sides or line in self.apart:
-            return all(goes_on) and (line in self.thin or line.place > top + height / 2)
+            # A five's bar, apart from it, is none.
+            return all(goes_on) and (line in self.thin or line.place > top + height / 2 or goes_far)
         # A seven's bar lies above the rest of it, a two's base ends soon.
         return line.place > top and goes_far
 

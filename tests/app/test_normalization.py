@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from app.contract import BOX, SIDE
 from app.errors import NoInkError
-from app.ink import find_writing
 from app.normalization import LONGEST_SIDE, PEN_WIDTH, Box, Digit, normalize, shrink
 from tests.pictures import Grey, canvas, enlarged, on_canvas, seven, with_stroke
 
@@ -337,41 +336,6 @@ class TestRules:
         picture[8, :] = 120
         picture[8:24, 13:15] = 0
         assert normalize(picture).crop_box.width == 28
-
-
-class TestPrintedLines:
-    """A form's printed line is often darker than the pencil above it."""
-
-    @staticmethod
-    def form(ink: int, line: int | None, gap: int = 20, lean: int = 0) -> Grey:
-        """A seven with a line below it that reaches far beyond."""
-        sheet = with_stroke(canvas(300, 240, 235), [(120, 50), (175, 50), (140, 140)], ink=ink, pen=9)
-        if line is not None:
-            below = 146 + gap
-            sheet = with_stroke(sheet, [(40, below), (260, below + lean)], ink=line, pen=3)
-        return np.asarray(cv2.GaussianBlur(sheet, (0, 0), 0.8), np.uint8)
-
-    @pytest.mark.parametrize("ink", [130, 165, 190])
-    @pytest.mark.parametrize(("gap", "lean"), [(20, 0), (20, 12), (4, 0)])
-    def test_fainter_ink_above_a_line_is_read(self, ink: int, gap: int, lean: int) -> None:
-        """The line is no digit: what is fainter beside it is looked for."""
-        alone, found = normalize(self.form(ink, None)), normalize(self.form(ink, 30, gap, lean))
-        assert likeness(alone.pixels[..., 0], found.pixels[..., 0]) > 0.9
-        assert found.left_out < 0.1
-
-    def test_rows_too(self) -> None:
-        """Whole numbers are written on such lines as well."""
-        writing = find_writing(self.form(165, 30))
-        rows, _ = np.nonzero(writing.mask)
-        assert rows.max() < 160
-
-    def test_a_line_alone_is_all_there_is(self) -> None:
-        """A dash with dirt on the paper stays what was found."""
-        dash = with_stroke(canvas(300, 240, 235), [(40, 120), (260, 120)], ink=30, pen=3)
-        dash = with_stroke(dash, [(100, 60), (102, 60)], ink=150, pen=3)
-        box = normalize(dash).crop_box
-        assert box.width > 200
-        assert box.height < 12
 
 
 class TestHairlines:
