@@ -19,6 +19,7 @@ from app.grain import LEAST_SIDE as GRAINY_SIDE
 from app.grain import without_grain
 from app.ground import Grey, Mask, frame_of, mean_depth, percentile
 from app.paper import LEAST_SIDE
+from app.pens import is_pen
 from app.rules import RULE_SPAN, without_rules
 from app.screens import Window, shown
 from app.sheet import LEAST_SIDE as SHEET_SIDE
@@ -65,6 +66,9 @@ MOST_CUT: Final = 0.3
 
 BROADER: Final = 1.6
 """What lies around a sheet is cut off by the picture's edge too; it is so many times as broad as strokes, or more."""
+
+PEN: Final = 0.02
+"""Weight of a pen, which is large too, where one piece is chosen to be the digit's main one."""
 
 ALONG: Final = 0.04
 """What is nearer to a sheet's edge than this share of the picture's longer side lies along it."""
@@ -269,8 +273,10 @@ def _left_out(others: Mask, digit: Mask) -> float:
             cut |= (top == 0) | (top + high == height)
         counts &= ~cut | (share > MOST_CUT)
         broadest = BROADER * mean_depth(digit) if (counts & cut).any() else 0.0
+        longest = max(cv2.boundingRect(digit)[2:])
         for piece in np.flatnonzero(counts & cut):
-            counts[piece] = mean_depth((labels == piece + 1).astype(np.uint8)) <= broadest
+            mask = (labels == piece + 1).astype(np.uint8)
+            counts[piece] = mean_depth(mask) <= broadest and not is_pen(mask, longest)
     return float(share[counts].max(initial=0.0))
 
 
@@ -299,6 +305,12 @@ def _main_pieces(ink: Mask) -> Mask:
     # A margin's line from edge to edge is large, too.
     lines = cut & (area <= LINE * extent**2)
     weight = np.where(lines, 0.035, np.where(cut, 0.35, 1.0))
+    if max(height, width) >= LEAST_SIDE and not cut.all():
+        # So is a pen beside the digit.
+        longest = extent[~cut].max()
+        for piece in np.flatnonzero(cut & ~lines & (extent > longest)):
+            if is_pen((labels == piece + 1).astype(np.uint8), longest):
+                weight[piece] = PEN
     main = int(np.argmax(extent * np.sqrt(area) * weight * (1.0 - off_centre)))
     shortest = 0.0
     if count > DOTTED:

@@ -82,6 +82,7 @@ FREE_OF_THE_WEB = OPEN_TO_TRAINING | {
     "app.metrics",
     "app.metrics_folder",
     "app.pages",
+    "app.pens",
     "app.pieces",
     "app.quota",
     "app.rate",
@@ -166,6 +167,7 @@ LAYERS = [
         "app.logs",
         "app.metrics",
         "app.paper",
+        "app.pens",
     },
     {
         "app.contrast",
