@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.bands import banded_ground
-from app.curved_shadows import bright_spot, strokes_in_shadow
+from app.curved_shadows import LEAST_REACH, bright_spot, is_round, strokes_in_shadow
 from app.errors import NoInkError
 from app.ground import (
     FLAT_GROUND,
@@ -20,6 +20,7 @@ from app.ground import (
     has_clean_frame,
     in_full_light,
     local_ground,
+    longest,
     mean_depth,
     parted_ground,
     percentile,
@@ -140,7 +141,8 @@ def _on_smooth_ground(grey: Grey, picture: Response, smooth: Surface, rest: floa
         if spot is not None:
             darker, likeness = _darker(grey, picture)
             # A flash's reflection may outweigh dark ink, but is no stroke.
-            if likeness >= _stroke_likeness(spot.astype(np.float32)) * grey.size / spot.size:
+            is_reflection = is_round(spot) and _reach(darker) >= LEAST_REACH * max(grey.shape)
+            if is_reflection or likeness >= _stroke_likeness(spot.astype(np.float32)) * grey.size / spot.size:
                 return darker, True
     residual = picture - smooth.picture
     # Ink is the minority: the residuals' third moment points to its side.
@@ -190,6 +192,9 @@ def _stroke_likeness(response: Response) -> float:
     if ceiling == 0.0:
         return 0.0
     depth = mean_depth((response > ceiling / 2).astype(np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats((response > ceiling / 3).astype(np.uint8), connectivity=8)
-    reach = float(stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max())
-    return float(np.vdot(response, response)) * (reach / depth) ** 2
+    return float(np.vdot(response, response)) * (_reach(response) / depth) ** 2
+
+
+def _reach(response: Response) -> int:
+    """The longer side of the longest piece of what stands out most, in pixels."""
+    return longest((response > float(response.max()) / 3).astype(np.uint8))

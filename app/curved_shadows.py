@@ -19,6 +19,7 @@ from app.ground import (
     Surface,
     frame_of,
     in_full_light,
+    longest,
     may_have_shadows,
     percentile,
     shrunk,
@@ -88,6 +89,9 @@ MOST_BLACK: Final = 0.05
 STROKES: Final = 0.2
 """What is so narrow, as a share of the longer side, and darker than a bright spot may be strokes across it."""
 
+ROUND: Final = 4.0
+"""Its brighter half is at most so many times as long as it is deep where it is round; soft strokes are longer."""
+
 SOFT: Final = 0.4
 """At a bright spot's edge, brightness changes by at most this share of all within three pixels."""
 
@@ -151,8 +155,7 @@ def _hardness(steps: Grey, rim: npt.NDArray[np.bool_], strokes: Mask) -> float:
 def _stroke_width(strokes: Mask, deepest: float) -> float | None:
     """Of what is as thin and as long as strokes beside a shadow so deep, in pixels; None if it is not."""
     depth = float(cv2.distanceTransform(strokes, cv2.DIST_L2, 5).max())
-    _, _, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
-    reach = float(stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(initial=0))
+    reach = longest(strokes)
     is_stroke = depth <= STRONG_SHARE * deepest and reach >= max(LEAST_REACH * max(strokes.shape), LONG * depth)
     return 2.0 * depth if is_stroke else None
 
@@ -179,3 +182,15 @@ def bright_spot(grey: Grey, surface: Surface) -> Grey | None:
     edge = steps[steps > CLEAN_STEP / 2]
     is_soft = edge.size == 0 or percentile(edge, 75.0) <= SOFT * float(spot.max())
     return spot if is_soft else None
+
+
+def is_round(spot: Grey) -> bool:
+    """Whether a bright spot has no stroke's shape.
+
+    Args:
+        spot: see `bright_spot`.
+    """
+    brighter = (spot > float(spot.max()) / 2).astype(np.uint8)
+    surrounded = cv2.copyMakeBorder(brighter, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    depth = float(cv2.distanceTransform(surrounded, cv2.DIST_L2, 5).max())
+    return longest(brighter) <= ROUND * depth

@@ -8,6 +8,7 @@ import numpy as np
 from app.contrast import Response, ink_mask
 from app.frames import without_edge_lines, without_frames
 from app.ground import Mask, frame_of, mean_depth
+from app.pens import is_pen
 from app.straight_lines import tallest
 from app.thin_lines import without_thin_lines
 
@@ -20,7 +21,7 @@ TALL: Final = 0.06
 GROUND: Final = 0.5
 """What goes along more than this share of all other ink is that ink's ground."""
 
-SHORT: Final = 0.25
+SHORT: Final = 0.12
 """Print that is no line is at most so long, as a share of the height of what is written."""
 
 HALF: Final = 0.5
@@ -45,7 +46,7 @@ def beside_print(response: Response, mask: Mask) -> tuple[Response, Mask] | None
     """What is fainter than the ink that was found, and its mask, where that is but a form's print.
 
     Pencil may be so much fainter than print that no one threshold finds both. Whether the print is but that, is seen
-    when both are taken for ink: it is what `without_form` drops, blots, and what the picture's edge cuts.
+    when both are taken for ink: it is what `without_form` drops, blots, pens, and what the picture's edge cuts.
 
     Args:
         response: of everything on the picture.
@@ -64,29 +65,37 @@ def beside_print(response: Response, mask: Mask) -> tuple[Response, Mask] | None
     if tallest(fainter) < TALL * longer or cv2.mean(fainter, beside)[0] > GROUND * 255:
         return None
     both = without_form(mask | fainter)
-    print_, others, written = mask & ~both, mask & both, fainter & both
+    print_, others, written = mask & ~both, mask & both, _uncut(fainter & both)
+    height = tallest(written)
     # A zero is no ring around a smudge.
-    if not cv2.hasNonZero(written) or mean_depth(print_) > mean_depth(written):
+    if height < TALL * longer or mean_depth(print_) > mean_depth(written):
         return None
-    return None if _is_more_than_print(others, written) else (rest, fainter)
+    return None if _is_more_than_print(others, height) else (rest, fainter)
 
 
-def _is_more_than_print(ink: Mask, written: Mask) -> bool:
-    """Whether any ink is more than blots and what the picture's edge cuts.
+def _uncut(ink: Mask) -> Mask:
+    """The connected pieces that the picture's edge does not cut: where light falls off, it cuts what seems faint."""
+    count, labels = cv2.connectedComponents(ink, connectivity=8)
+    shade = np.full(count, 255, np.uint8)
+    shade[np.unique(frame_of(np.asarray(labels)))] = 0
+    shade[0] = 0
+    return np.asarray(shade[labels], np.uint8)
+
+
+def _is_more_than_print(ink: Mask, height: int) -> bool:
+    """Whether any ink is more than blots, pens and what the picture's edge cuts.
 
     Args:
         ink: 0 or 255, without lines.
-        written: what is fainter.
+        height: of what is fainter, in pixels.
     """
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    longest = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1).astype(np.float64)
-    height = tallest(written)
-    is_blot = (longest < HALF * height) & (stats[:, cv2.CC_STAT_AREA] >= BLOT * longest**2)
-    is_print = is_blot | (longest < SHORT * height)
-    if not frame_of(written).any():
-        top, left = (int(MIDDLE * side) for side in ink.shape)
-        at_edge = np.zeros(len(stats), bool)
-        at_edge[frame_of(np.asarray(labels))] = True
-        at_edge[np.unique(labels[top:-top, left:-left])] = False
-        is_print |= at_edge
+    lengths = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1).astype(np.float64)
+    is_blot = (lengths < HALF * height) & (stats[:, cv2.CC_STAT_AREA] >= BLOT * lengths**2)
+    is_print = is_blot | (lengths < SHORT * height)
+    top, left = (int(MIDDLE * side) for side in ink.shape)
+    in_middle = np.zeros(len(stats), bool)
+    in_middle[np.unique(labels[top:-top, left:-left])] = True
+    for piece in np.unique(frame_of(np.asarray(labels))):
+        is_print[piece] |= not in_middle[piece] or is_pen((labels == piece).astype(np.uint8), height)
     return not is_print[1:].all()

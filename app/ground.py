@@ -382,6 +382,12 @@ def robust_deviation(residual: npt.NDArray[np.floating]) -> float:
     return 1.4826 * percentile(np.abs(residual), 50.0)
 
 
+def longest(mask: Mask) -> int:
+    """The longer side of the longest connected piece, in pixels."""
+    stats = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:]
+    return int(stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(initial=0))
+
+
 def mean_depth(mask: Mask) -> float:
     """Mean distance of the ink's pixels to the nearest pixel without ink; outside the picture there is none."""
     surrounded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)

@@ -10,7 +10,7 @@ from app.ground import Mask
 LONG: Final = 3.0
 """Length of a bar to its width at least."""
 
-STRAIGHT: Final = 0.8
+STRAIGHT: Final = 0.7
 """Share of the smallest rectangle around it that a bar fills at least."""
 
 LEAN: Final = 0.5

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.contrast import FAINT_SHARE, Response, ink_level
-from app.ground import Mask, mean_depth, percentile
+from app.ground import Mask, longest, mean_depth, percentile
 from app.paper import leaves_often, may_leave_often
 from app.straight_lines import lying_runs
 
@@ -126,7 +126,7 @@ def _without_straight_rules(response: Response) -> Response:
     if beside.size < SPECK_SHARE * longer:
         # Straight strokes that cross a rule look like a part of it, but for their darkness.
         strong = ((rules > 0) & (response > level / RULE_CONTRAST)).astype(np.uint8)
-        if not STROKE_SHARE <= _longest(strong) / longer < RULE_SPAN:
+        if not STROKE_SHARE <= longest(strong) / longer < RULE_SPAN:
             is_sheet = lines_along + lines_across >= LEAST_RULES and mean_depth(rules) <= RULE_DEPTH * longer
             return np.zeros_like(response) if is_sheet else response
         beside = response[strong > 0]
@@ -134,12 +134,6 @@ def _without_straight_rules(response: Response) -> Response:
     if level > RULE_CONTRAST * ink:
         return response
     return np.where((rules > 0) & (response < (level + ink) / 2), np.float32(0.0), response)
-
-
-def _longest(mask: Mask) -> int:
-    """The longer side of the longest connected piece, in pixels."""
-    stats = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:]
-    return int(stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(initial=0))
 
 
 def _rules(standing_out: Mask) -> tuple[Mask, int]:

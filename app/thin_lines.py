@@ -27,6 +27,9 @@ LEAST_STEP: Final = 2.0
 APART: Final = 1.5
 """As THIN, of a line that touches nothing else. Where it lies, it is no stroke: below, and beyond both ends."""
 
+RAGGED: Final = 0.01
+"""The edges of a line that leans leave so much of it beside it, as a share of its pixels."""
+
 FREE: Final = 0.25
 """On at least this share of a line lies no stroke."""
 
@@ -268,9 +271,12 @@ def _without(piece: Mask, lines: list[_Line]) -> Mask:
 def _apart(lines: list[_Line], piece: Mask) -> list[_Line]:
     """Those that nothing but lines touches."""
     count, labels = cv2.connectedComponents(piece, connectivity=8)
-    is_written = np.zeros(count, bool)
-    is_written[labels[_without(piece, lines) > 0]] = True
-    return [line for line in lines if not is_written[labels[line.mask > 0]].any()]
+    written = np.bincount(labels[_without(piece, lines) > 0], minlength=count)
+    return [
+        line
+        for line in lines
+        if written[np.unique(labels[line.mask > 0])].sum() <= RAGGED * np.count_nonzero(line.mask)
+    ]
 
 
 def _written(rest: Mask, stroke: float) -> tuple[Mask, Mask]:

@@ -138,6 +138,19 @@ def test_flash(middle: tuple[int, int], light: int, spread: int) -> None:
     assert float(np.abs(alone.pixels.astype(float) - found.pixels).mean()) < 20
 
 
+@pytest.mark.parametrize("spread", [25, 40])
+@pytest.mark.parametrize("middle", [(90, 60), (100, 130)])
+def test_pencil_by_flash(middle: tuple[int, int], spread: int) -> None:
+    """However faint and small beside the spot: the spot is round, which no stroke is."""
+    rows, columns = np.indices((SIDE, SIDE))
+    spot = 110 * np.exp(-((columns - middle[0]) ** 2 + (rows - middle[1]) ** 2) / (2 * spread**2))
+    sheet = with_stroke(canvas(SIDE, SIDE, 170), [(75, 70), (115, 70), (95, 120)], ink=130, pen=5)
+    plain = lit(sheet, middle, 50, 1.0)
+    alone, found = normalize(plain), normalize(np.clip(plain - 30.0 + spot, 0, 255).astype(np.uint8))
+    assert found.inverted
+    assert float(np.abs(alone.pixels.astype(float) - found.pixels).mean()) < 20
+
+
 @pytest.mark.parametrize("pen", [8, 20, 32])
 def test_light_ink_is_no_spot(pen: int) -> None:
     """However bold: its edges are hard."""
@@ -151,6 +164,13 @@ def test_soft_light_ink(soft: int) -> None:
     """Out of focus, it is as soft as a spot, but a stroke."""
     blurred = np.asarray(cv2.GaussianBlur(255 - seven(24), (0, 0), soft), np.uint8)
     board = lit(blurred, (100, 100), 50, 1.0)
+    assert not normalize(board).inverted
+
+
+def test_soft_light_zero() -> None:
+    """It is round, but its ring is longer than it is deep, and nothing dark is written."""
+    ring = cv2.ellipse(canvas(SIDE, SIDE, 90), (100, 100), (45, 60), 0, 0, 360, 200, 26)
+    board = lit(np.asarray(cv2.GaussianBlur(ring, (0, 0), 5), np.uint8), (100, 100), 50, 1.0)
     assert not normalize(board).inverted
 
 

@@ -31,7 +31,7 @@ PRINT: dict[str, Strokes] = {
     "margin": [[(60, 0), (60, 259)]],
     "line that the edge cuts": [[(20, 259), (299, 236)]],
     "table's corner": [[(0, 252), (40, 258)], [(0, 256), (30, 259)]],
-    "blot": [[(240, 40), (250, 40), (246, 46)]],
+    "blot": [[(240, 40), (246, 40), (246, 46), (240, 46)]],
     "specks": [[(30, 40), (32, 40)], [(250, 200), (252, 201)], [(60, 220), (61, 222)]],
 }
 """Print, dirt, and what the picture's edge cuts, by name."""
@@ -94,6 +94,14 @@ class TestOtherInk:
         pale = [[(60, 30), (250, 30), (150, 240)]]
         alone, upon = (normalize(sheet(*more, (SEVEN, 30, pen))) for more in ([], [(pale, faint, 30)]))
         assert likeness(alone.pixels, upon.pixels) > 0.9
+
+    def test_a_small_digit_where_light_falls_off(self) -> None:
+        """At the picture's edges, what a ground misses of that is larger than the digit; the edge cuts it."""
+        rows, columns = np.indices((260, 300))
+        light = 0.55 + 0.45 * np.exp(-((columns - 110) ** 2 + (rows - 150) ** 2) / (2 * 90**2))
+        small = [[(x // 3 + 60, y // 3 + 100) for x, y in stroke] for stroke in SEVEN]
+        box = normalize((sheet((small, 30, 4)) * light).astype(np.uint8)).crop_box
+        assert (box.width, box.height) == pytest.approx((22, 34), abs=4)
 
     @pytest.mark.parametrize("pen", [9, 40])
     def test_a_digit_in_a_pale_box(self, pen: int) -> None:

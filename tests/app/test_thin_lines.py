@@ -88,9 +88,10 @@ class TestFields:
         digit = normalize(drawn([SEVEN], sheet=squares))
         assert likeness(digit.pixels, normalize(drawn([SEVEN])).pixels) > 0.9
 
-    def test_as_wide_as_strokes(self) -> None:
-        """A line below that touches nothing may be as wide as the pen."""
-        digit = normalize(drawn([[(10, 105), (110, 105)]], 7, drawn([SEVEN])))
+    @pytest.mark.parametrize("lean", [0, 3, 6])
+    def test_as_wide_as_strokes(self, lean: int) -> None:
+        """A line below that touches nothing may be as wide as the pen, and lean, which makes its edges ragged."""
+        digit = normalize(drawn([[(10, 102), (110, 102 + lean)]], 7, drawn([SEVEN])))
         assert digit.crop_box == normalize(drawn([SEVEN])).crop_box
 
     def test_one_in_a_cell(self) -> None:
