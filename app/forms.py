@@ -9,6 +9,7 @@ from app.contrast import Response, ink_mask
 from app.frames import without_edge_lines, without_frames
 from app.ground import Mask, frame_of, mean_depth
 from app.pens import is_pen
+from app.skew import without_skew
 from app.straight_lines import tallest
 from app.thin_lines import without_thin_lines
 
@@ -39,7 +40,7 @@ AROUND: Final = np.ones((5, 5), np.uint8)
 
 def without_form(ink: Mask) -> Mask:
     """Drop a form's boxes, rings, combs and lines."""
-    return without_thin_lines(without_edge_lines(without_frames(ink)))
+    return without_skew(ink, lambda level: without_thin_lines(without_edge_lines(without_frames(level))))
 
 
 def beside_print(response: Response, mask: Mask) -> tuple[Response, Mask] | None:
