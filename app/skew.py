@@ -1,10 +1,10 @@
-"""Ink with straight lines that lean, as in a photograph of a form -> the same, level and upright, as pure functions.
+"""Ink with lines that lean or bend, as in a photograph of a form -> the same, level and upright, as pure functions.
 
-The skew is the slope along which some row or column of ink is covered best, as in projection profiles (Postl, 1986).
+The skew is the curve along which ink is covered best, as in projection profiles (Postl, 1986).
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,57 +21,84 @@ LEAST_SIDE: Final = 64
 SLOPES: Final = np.tan(np.radians(np.arange(-15, 16)))
 """Rows that a line climbs or falls in each column, one degree apart."""
 
+BENDS: Final = np.arange(-12, 13) * 0.0075
+"""Rows by which a line rises or sags in its middle, as a share of the columns."""
+
 COVERED: Final = 0.75
-"""Share of the ink's width or height along which a line goes at least."""
+"""Share of the ink's width along which a line goes at least."""
+
+PARTLY_COVERED: Final = 0.25
+"""The same of a line that bends, along a straight one."""
 
 GAIN: Final = 0.1
-"""By which share more is covered than where no slope is supposed."""
+"""By which share more is covered than by a level line."""
+
+BENT_GAIN: Final = 0.05
+"""By which share more is covered by a line that bends than by a straight one."""
+
+
+class Skew(NamedTuple):
+    """How lying lines lean and bend."""
+
+    slope: float = 0.0
+    """Rows that they fall in each column."""
+    bend: float = 0.0
+    """Rows by which they sag in their middle, as a share of the ink's columns."""
 
 
 def without_skew(ink: Mask, change: Callable[[Mask], Mask]) -> Mask:
-    """What is left of ink by a change that supposes level and upright lines.
+    """What is left of ink by a change that supposes straight lines, level and upright.
 
     Args:
         ink: 0 or 255.
         change: from ink to a part of it.
     """
-    slope = skew_of(ink)
-    if slope == 0.0:
+    lying = _steps(ink, skew_of(ink))
+    level = np.ascontiguousarray(_sheared(ink, lying).T)
+    upright = _steps(level, skew_of(level))
+    if not lying.any() and not upright.any():
         return change(ink)
-    # Two shears turn it, and no pixel is lost or doubled.
-    down = _steps(-slope, ink.shape[1])
-    level = _sheared(ink, down).T
-    along = _steps(slope, level.shape[1])
-    changed = change(np.ascontiguousarray(_sheared(level, along).T)).T
-    return np.ascontiguousarray(_sheared_back(_sheared_back(changed, along).T, down))
+    # Columns move up and down, then rows to the left and the right: no pixel is lost or doubled.
+    changed = change(np.ascontiguousarray(_sheared(level, upright).T))
+    return np.ascontiguousarray(_sheared_back(_sheared_back(changed.T, upright).T, lying))
 
 
-def skew_of(ink: Mask) -> float:
-    """Slope of the straight lines in ink, in rows for each column; 0.0 where they are level or there are none.
+def skew_of(ink: Mask) -> Skew:
+    """How the lying lines in ink lean and bend; not at all where there are none, or hardly so.
 
     Args:
         ink: 0 or 255.
     """
     left, top, width, height = cv2.boundingRect(ink)
+    if max(width, height) < LEAST_SIDE:
+        return Skew()
     piece = ink[top : top + height, left : left + width]
-    if max(piece.shape) < LEAST_SIDE:
-        return 0.0
-    factor = SIDE / max(piece.shape)
+    factor = SIDE / max(width, height)
     if factor < 1.0:
-        piece = (cv2.resize(piece, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) > 64).astype(np.uint8)
-    covered = np.maximum(_covered(piece, SLOPES), _covered(np.ascontiguousarray(piece.T), -SLOPES))
+        shrunk = cv2.resize(piece, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        piece = np.asarray(cv2.threshold(shrunk, 64, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    covered = _covered(piece, SLOPES, np.zeros_like(SLOPES))
     best, level = int(np.argmax(covered)), len(SLOPES) // 2
-    if abs(best - level) <= 1 or covered[best] < max(COVERED, covered[level] + GAIN):
-        return 0.0
-    return float(SLOPES[best])
+    if covered[best] < PARTLY_COVERED:
+        return Skew()
+    # One end of a line that bends may be as straight as its middle.
+    near = SLOPES[np.unique(np.clip([best - 1, best, best + 1, level - 1, level, level + 1], 0, len(SLOPES) - 1))]
+    slopes, bends = np.repeat(near, len(BENDS)), np.tile(BENDS, len(near))
+    bent = _covered(piece, slopes, bends)
+    most = int(np.argmax(bent))
+    if bent[most] >= max(COVERED, covered[best] + BENT_GAIN):
+        return Skew(float(slopes[most]), float(bends[most]))
+    leans = abs(best - level) > 1 and covered[best] >= max(COVERED, covered[level] + GAIN)
+    return Skew(float(SLOPES[best])) if leans else Skew()
 
 
-def _covered(piece: Mask, slopes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Share of a piece's columns along which a line of each slope goes.
+def _covered(piece: Mask, slopes: npt.NDArray[np.float64], bends: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Share of a piece's columns along which a line of each slope and bend goes.
 
     Args:
         piece: 0 or another value.
         slopes: float64 (n,).
+        bends: float64 (n,).
 
     Returns:
         float64 (n,).
@@ -80,24 +107,38 @@ def _covered(piece: Mask, slopes: npt.NDArray[np.float64]) -> npt.NDArray[np.flo
     edges = piece > 0
     edges[1:] &= piece[:-1] == 0
     rows, columns = edges.nonzero()
-    places = np.rint(rows[:, None] - slopes * columns[:, None]).astype(np.intp)
-    places -= places.min(axis=0, initial=0)
+    places = np.rint(rows - _curves(slopes, bends, piece.shape[1])[:, columns]).astype(np.intp)
+    places -= places.min(axis=1, initial=0, keepdims=True)
     length = int(places.max(initial=0)) + 3
-    counts = np.bincount((places + length * np.arange(len(slopes))).ravel(), minlength=length * len(slopes))
+    counts = np.bincount((places + length * np.arange(len(slopes))[:, None]).ravel(), minlength=length * len(slopes))
     profiles = counts.reshape(len(slopes), length)
     # What is next to a row is its line's too.
     best = (profiles[:, :-2] + profiles[:, 1:-1] + profiles[:, 2:]).max(axis=1)
     return np.asarray(best / piece.shape[1], np.float64)
 
 
-def _steps(slope: float, length: int) -> npt.NDArray[np.intp]:
-    """By how many pixels each column of so many is moved down: intp (length,), none of them negative."""
-    steps = np.rint(slope * np.arange(length)).astype(np.intp)
+def _curves(slopes: npt.NDArray[np.float64], bends: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float64]:
+    """Rows of lines in so many columns: float64 (n, width)."""
+    columns = np.arange(width)
+    along = columns / max(width - 1, 1)
+    return slopes[:, None] * columns + bends[:, None] * width * 4 * along * (1 - along)
+
+
+def _steps(ink: Mask, skew: Skew) -> npt.NDArray[np.intp]:
+    """By how many pixels each column is moved down to make ink's lying lines level: intp (width,), none negative."""
+    left, _, width, _ = cv2.boundingRect(ink)
+    if not any(skew):
+        return np.zeros(ink.shape[1], np.intp)
+    curve = _curves(np.array([skew.slope]), np.array([skew.bend]), width)[0]
+    # Nothing lies beside the ink.
+    steps = -np.rint(np.pad(curve, (left, ink.shape[1] - left - width), mode="edge")).astype(np.intp)
     return np.asarray(steps - steps.min(), np.intp)
 
 
 def _sheared(mask: Mask, steps: npt.NDArray[np.intp]) -> Mask:
     """Each column moved down by so many pixels, in a mask that is as much higher as that needs."""
+    if not steps.any():
+        return mask
     height, width = mask.shape
     sheared = np.zeros((height + int(steps.max()), width), np.uint8)
     np.put_along_axis(sheared, np.arange(height)[:, None] + steps, mask, axis=0)

@@ -16,6 +16,9 @@ MARGIN: Final = 0.08
 """In which a side of a frame lies, as a share of its size: the root of its area, for the frame of a whole picture its
 shorter side. A line is at most twice as wide."""
 
+GAP: Final = 0.03
+"""Share of a line's length that may be missing at one place, as a faint line's soft edges are."""
+
 WRITTEN: Final = 0.35
 """What is written among lines is at least so high, as a share of the height of all that is there."""
 
@@ -38,18 +41,21 @@ def tallest(ink: Mask) -> int:
     return int(stats[:, cv2.CC_STAT_HEIGHT].max(initial=0))
 
 
-def lying_runs(ink: Mask, length: int) -> Mask:
+def lying_runs(ink: Mask, length: int, gap: int = 1) -> Mask:
     """Straight runs of at least so many pixels, from left to right or nearly so; at a side, half as many do.
 
     Args:
         ink: 0, or another value alike for all ink.
         length: in pixels.
+        gap: fewer pixels than these may be missing at one place.
 
     Returns:
         The same values, of the same shape: the runs and the rows beside them, in which there may be no ink.
     """
     # A line that leans a little climbs from row to row: runs are looked for in bands of three rows.
     band = cv2.dilate(ink, np.ones((3, 1), np.uint8))
+    if gap > 1:
+        band = cv2.morphologyEx(band, cv2.MORPH_CLOSE, np.ones((1, gap), np.uint8))
     return np.asarray(cv2.morphologyEx(band, cv2.MORPH_OPEN, np.ones((1, length), np.uint8)), np.uint8)
 
 
@@ -63,12 +69,13 @@ def lying_lines(piece: Mask, run: int) -> list[Mask]:
     Returns:
         Each of them alone, 0 or 255, of the same shape.
     """
-    runs = cv2.bitwise_and(lying_runs(piece, run), piece)
+    runs = lying_runs(piece, run, round(GAP * piece.shape[1]) | 1)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
-    most = 2 * margin_of(piece)
+    # Runs have a row above and one below.
+    most = 2 * margin_of(piece) + 2
     whole = (stats[:, cv2.CC_STAT_WIDTH] >= COVERED * piece.shape[1]) & (stats[:, cv2.CC_STAT_HEIGHT] <= most)
     whole[0] = False
-    return [np.where(labels == label, np.uint8(255), np.uint8(0)) for label in map(int, np.flatnonzero(whole))]
+    return [np.where(labels == label, piece, np.uint8(0)) for label in map(int, np.flatnonzero(whole))]
 
 
 def upright_lines(piece: Mask, run: int) -> list[Mask]:

@@ -40,6 +40,16 @@ def sheet(strokes: Strokes, form: Strokes, degrees: float, ink: int = 40) -> Gre
     return np.asarray(cv2.GaussianBlur(turned, (0, 0), 0.8), np.uint8)
 
 
+def bent(picture: Grey, sag: float) -> Grey:
+    """A page that curls: its middle lies lower by so much of its height."""
+    rows, columns = np.indices(picture.shape, dtype=np.float32)
+    moved = rows - np.float32(sag * len(picture)) * np.sin(np.pi * columns / picture.shape[1])
+    return np.asarray(
+        cv2.remap(picture, columns, moved.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+        np.uint8,
+    )
+
+
 def likeness(one: Grey, other: Grey) -> float:
     """Correlation of two prepared pictures."""
     return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
@@ -55,6 +65,28 @@ class TestForms:
         assert likeness(alone.pixels, found.pixels) > 0.9
         assert found.left_out < 0.1
 
+    @pytest.mark.parametrize("form", FORMS)
+    @pytest.mark.parametrize("sag", [-0.06, -0.03, 0.03, 0.06])
+    @pytest.mark.parametrize("ink", [40, 150])
+    def test_curled(self, ink: int, sag: float, form: str) -> None:
+        """Lines bend, up or down."""
+        alone, found = (normalize(bent(sheet(SEVEN, lines, 0.0, ink), sag)) for lines in ([], FORMS[form]))
+        assert likeness(alone.pixels, found.pixels) > 0.9
+        assert found.left_out < 0.1
+
+    @pytest.mark.parametrize("warp", [-6.0, 6.0, 0.04])
+    @pytest.mark.parametrize("ink", [40, 150])
+    def test_rules_as_dark(self, ink: int, warp: float) -> None:
+        """Three rules from edge to edge, turned or curled, one of them across the digit."""
+
+        def warped(rules: Strokes) -> Grey:
+            picture = sheet(SEVEN, rules, warp if abs(warp) > 1 else 0.0, ink)
+            return bent(picture, warp) if abs(warp) < 1 else picture
+
+        rules = [[(-40, row), (460, row)] for row in (80, 190, 300)]
+        alone, found = normalize(warped([])), normalize(warped(rules))
+        assert likeness(alone.pixels, found.pixels) > 0.9
+
     @pytest.mark.parametrize("degrees", [-5.0, -2.5, 2.5, 5.0])
     def test_line_that_it_stands_on(self, degrees: float) -> None:
         """It touches the line, and loses no more than what lies on it."""
@@ -64,34 +96,40 @@ class TestForms:
 
 class TestSkew:
     @staticmethod
-    def lines(degrees: float, *, upright: bool = False) -> Mask:
+    def lines(degrees: float) -> Mask:
         """Two lines, far longer than what is written between them."""
         ink = 255 - sheet(SEVEN, FORMS["lines above and below"], degrees)
-        ink = np.where(ink > 128, np.uint8(255), np.uint8(0))
-        return np.ascontiguousarray(ink.T) if upright else ink
+        return np.where(ink > 128, np.uint8(255), np.uint8(0))
 
     @pytest.mark.parametrize("degrees", [-12.0, -6.0, -3.0, 3.0, 6.0, 12.0])
-    def test_is_found(self, degrees: float) -> None:
-        """In rows for each column, which grow downwards; upright lines of a form lean the other way."""
-        slope = np.tan(np.radians(degrees))
-        assert skew_of(self.lines(degrees)) == pytest.approx(-slope, abs=0.02)
-        assert skew_of(self.lines(degrees, upright=True)) == pytest.approx(slope, abs=0.02)
+    def test_slope_is_found(self, degrees: float) -> None:
+        """In rows for each column, which grow downwards."""
+        assert skew_of(self.lines(degrees)) == (pytest.approx(-np.tan(np.radians(degrees)), abs=0.02), 0.0)
+
+    @pytest.mark.parametrize("sag", [-0.06, -0.03, 0.03, 0.06])
+    def test_bend_is_found(self, sag: float) -> None:
+        """As a share of the line's columns: these lines end where the page has sunk by 0.8 of its middle."""
+        ink = np.where(bent(self.lines(0.0), sag) > 128, np.uint8(255), np.uint8(0))
+        width = cv2.boundingRect(ink)[2]
+        slope, bend = skew_of(ink)
+        assert slope == pytest.approx(0.0, abs=0.02)
+        assert bend * width == pytest.approx(sag * 360 * (1 - np.sin(np.pi * 120 / 420)), abs=2.5)
 
     @pytest.mark.parametrize("degrees", [-0.7, 0.0, 0.7])
     def test_level_lines_have_none(self, degrees: float) -> None:
         """Nor do those that lean so little that they pass for level."""
-        assert skew_of(self.lines(degrees)) == 0.0
+        assert skew_of(self.lines(degrees)) == (0.0, 0.0)
 
     @pytest.mark.parametrize("picture", [np.zeros((200, 200), np.uint8), np.full((300, 100), 255, np.uint8)])
     def test_nothing_and_everything_have_none(self, picture: Mask) -> None:
         """There are no lines in either."""
-        assert skew_of(picture) == 0.0
+        assert skew_of(picture) == (0.0, 0.0)
 
     def test_small_ink_has_none(self) -> None:
         """Along a few pixels a line goes whatever is written."""
-        assert (
-            skew_of(np.asarray(cv2.resize(self.lines(9.0), (60, 51), interpolation=cv2.INTER_NEAREST), np.uint8)) == 0.0
-        )
+        assert skew_of(
+            np.asarray(cv2.resize(self.lines(9.0), (60, 51), interpolation=cv2.INTER_NEAREST), np.uint8)
+        ) == (0.0, 0.0)
 
     @pytest.mark.parametrize("degrees", [-11.0, -4.0, 0.0, 4.0, 11.0])
     def test_no_pixel_is_lost(self, degrees: float) -> None:
