@@ -22,6 +22,15 @@ TALL: Final = 0.06
 GROUND: Final = 0.5
 """What goes along more than this share of all other ink is that ink's ground."""
 
+BROADER: Final = 1.3
+"""Print is at most so many times as broad as what is written there."""
+
+RIM: Final = 3
+"""Two pixels each: the blurred edges of ink reach so far."""
+
+MOSTLY: Final = 0.5
+"""What lies there with more than this share is such an edge."""
+
 SHORT: Final = 0.12
 """Print that is no line is at most so long, as a share of the height of what is written."""
 
@@ -65,11 +74,13 @@ def beside_print(response: Response, mask: Mask) -> tuple[Response, Mask] | None
     beside = np.asarray(cv2.dilate(covered, AROUND), np.uint8) & ~covered
     if tallest(fainter) < TALL * longer or cv2.mean(fainter, beside)[0] > GROUND * 255:
         return None
+    if cv2.mean(cv2.dilate(covered, AROUND, iterations=RIM), fainter)[0] > MOSTLY * 255:
+        return None
     both = without_form(mask | fainter)
     print_, others, written = mask & ~both, mask & both, _uncut(fainter & both)
     height = tallest(written)
     # A zero is no ring around a smudge.
-    if height < TALL * longer or mean_depth(print_) > mean_depth(written):
+    if height < TALL * longer or mean_depth(print_) > BROADER * mean_depth(written):
         return None
     return None if _is_more_than_print(others, height) else (rest, fainter)
 

@@ -53,9 +53,14 @@ def without_skew(ink: Mask, change: Callable[[Mask], Mask]) -> Mask:
         ink: 0 or 255.
         change: from ink to a part of it.
     """
-    lying = _steps(ink, skew_of(ink))
+    skew = skew_of(ink)
+    lying = _steps(ink, skew)
     level = np.ascontiguousarray(_sheared(ink, lying).T)
-    upright = _steps(level, skew_of(level))
+    across = skew_of(level)
+    if not any(across) and cv2.boundingRect(ink)[2] < ink.shape[1]:
+        # Short ones are a comb's, which was turned; rules that go from edge to edge have none.
+        across = Skew(-skew.slope)
+    upright = _steps(level, across)
     if not lying.any() and not upright.any():
         return change(ink)
     # Columns move up and down, then rows to the left and the right: no pixel is lost or doubled.

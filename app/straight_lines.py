@@ -55,7 +55,9 @@ def lying_runs(ink: Mask, length: int, gap: int = 1) -> Mask:
     # A line that leans a little climbs from row to row: runs are looked for in bands of three rows.
     band = cv2.dilate(ink, np.ones((3, 1), np.uint8))
     if gap > 1:
-        band = cv2.morphologyEx(band, cv2.MORPH_CLOSE, np.ones((1, gap), np.uint8))
+        # Beyond the sides nothing is missing.
+        room = cv2.copyMakeBorder(band, 0, 0, gap, gap, cv2.BORDER_CONSTANT, value=0)
+        band = cv2.morphologyEx(room, cv2.MORPH_CLOSE, np.ones((1, gap), np.uint8))[:, gap:-gap]
     return np.asarray(cv2.morphologyEx(band, cv2.MORPH_OPEN, np.ones((1, length), np.uint8)), np.uint8)
 
 
