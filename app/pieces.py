@@ -13,6 +13,7 @@ from app.frames import without_frames
 from app.ground import Grey, Mask
 from app.ink import Writing, stroke_picture
 from app.normalization import Box
+from app.skew import without_skew
 from app.straight_lines import lying_runs
 
 LEAST_HEIGHT: Final = 8
@@ -58,7 +59,7 @@ def find_pieces(writing: Writing) -> tuple[list[Piece], float]:
     height = typical_height(inner.values()) or typical_height(boxes.values())
     if height == 0.0:
         return [], height
-    ink = _without_lines(without_frames(writing.mask), height)
+    ink = without_skew(writing.mask, lambda level: _without_lines(without_frames(level), height))
     labels, _, inner = _boxes(ink)
     height = typical_height(inner.values()) or height
     large = (label for label, box in inner.items() if max(box.height, box.width) >= SPECK * height)

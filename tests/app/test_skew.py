@@ -44,7 +44,7 @@ def bent(picture: Grey, sag: float) -> Grey:
     """A page that curls: its middle lies lower by so much of its height."""
     rows, columns = np.indices(picture.shape)
     moved = rows - sag * len(picture) * np.sin(np.pi * columns / picture.shape[1])
-    across, down = columns.astype(np.float32), moved.astype(np.float32)
+    across, down = np.asarray(columns, np.float32), np.asarray(moved, np.float32)
     return np.asarray(cv2.remap(picture, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
