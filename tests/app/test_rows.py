@@ -171,6 +171,18 @@ class TestInk:
             cv2.line(picture, (left, 80), (left, 115), 60, 3)
         assert read(picture, page_of) == ["2047"]
 
+    @pytest.mark.parametrize("degrees", [-6.0, -3.0, 3.0, 6.0])
+    @pytest.mark.parametrize("teeth", [False, True])
+    def test_forms_askew(self, teeth: bool, degrees: float, page_of: ReadPage) -> None:
+        """Nor is one in a photograph that is turned, or a line to write on."""
+        picture = written("2047", [(100 + 80 * index, 60) for index in range(4)], 500, 220)
+        cv2.line(picture, (80, 145), (400, 145), 60, 3)
+        for left in range(80, 401, 80) if teeth else ():
+            cv2.line(picture, (left, 110), (left, 145), 60, 3)
+        turn = cv2.getRotationMatrix2D((250, 110), degrees, 1.0)
+        turned = cv2.warpAffine(picture, turn, (500, 220), borderMode=cv2.BORDER_REPLICATE)
+        assert read(np.asarray(turned, np.uint8), page_of) == ["2047"]
+
     def test_angular_zero_is_no_box(self, page_of: ReadPage) -> None:
         """A rectangle with nothing in it stays."""
         picture = written("77", [(20, 20), (160, 20)], 230, 110)
