@@ -7,7 +7,7 @@ import numpy as np
 
 from app.contrast import Response, ink_mask
 from app.frames import without_edge_lines, without_frames
-from app.ground import Mask, frame_of, mean_depth
+from app.ground import Mask, frame_of, longest, mean_depth, uncut
 from app.pens import is_pen
 from app.skew import without_skew
 from app.straight_lines import tallest
@@ -26,7 +26,7 @@ BROADER: Final = 1.3
 """Print is at most so many times as broad as what is written there."""
 
 RIM: Final = 3
-"""Two pixels each: the blurred edges of ink reach so far."""
+"""Twice so many pixels beyond soft edges, the blurred edges of bold ink end."""
 
 MOSTLY: Final = 0.5
 """What lies there with more than this share is such an edge."""
@@ -35,13 +35,13 @@ SHORT: Final = 0.12
 """Print that is no line is at most so long, as a share of the height of what is written."""
 
 HALF: Final = 0.5
-"""A blot is shorter than this share of it."""
+"""Length of a blot at most, as a share of the height of what is written."""
 
 BLOT: Final = 0.6
 """Share of the square on its longer side that a blot fills at least."""
 
 MIDDLE: Final = 0.25
-"""Print that the picture's edge cuts leaves this share of the picture's sides free from all its edges."""
+"""Print that the picture's edge cuts is nearer to some edge than this share of the picture's sides."""
 
 AROUND: Final = np.ones((5, 5), np.uint8)
 """Soft edges of print are none of what is fainter."""
@@ -71,43 +71,43 @@ def beside_print(response: Response, mask: Mask) -> tuple[Response, Mask] | None
     if cv2.countNonZero(rest) < LEAST_FAINTER * longer:
         return None
     fainter = ink_mask(rest)
-    beside = np.asarray(cv2.dilate(covered, AROUND), np.uint8) & ~covered
-    if tallest(fainter) < TALL * longer or cv2.mean(fainter, beside)[0] > GROUND * 255:
+    # Where light falls off, the picture's edge cuts what seems faint.
+    if tallest(uncut(fainter)) < TALL * longer:
         return None
-    if cv2.mean(cv2.dilate(covered, AROUND, iterations=RIM), fainter)[0] > MOSTLY * 255:
+    beside = np.asarray(cv2.dilate(covered, AROUND), np.uint8) & ~covered
+    blurred = cv2.dilate(covered, AROUND, iterations=RIM)
+    if cv2.mean(fainter, beside)[0] > GROUND * 255 or cv2.mean(blurred, fainter)[0] > MOSTLY * 255:
         return None
     both = without_form(mask | fainter)
-    print_, others, written = mask & ~both, mask & both, _uncut(fainter & both)
-    height = tallest(written)
+    print_, others, written = mask & ~both, mask & both, uncut(fainter & both)
     # A zero is no ring around a smudge.
-    if height < TALL * longer or mean_depth(print_) > BROADER * mean_depth(written):
+    if tallest(written) < TALL * longer or mean_depth(print_) > BROADER * mean_depth(written):
         return None
-    return None if _is_more_than_print(others, height) else (rest, fainter)
+    return None if _is_more_than_print(others, written) else (rest, fainter)
 
 
-def _uncut(ink: Mask) -> Mask:
-    """The connected pieces that the picture's edge does not cut: where light falls off, it cuts what seems faint."""
-    count, labels = cv2.connectedComponents(ink, connectivity=8)
-    shade = np.full(count, 255, np.uint8)
-    shade[np.unique(frame_of(np.asarray(labels)))] = 0
-    shade[0] = 0
-    return np.asarray(shade[labels], np.uint8)
-
-
-def _is_more_than_print(ink: Mask, height: int) -> bool:
+def _is_more_than_print(ink: Mask, written: Mask) -> bool:
     """Whether any ink is more than blots, pens and what the picture's edge cuts.
 
     Args:
         ink: 0 or 255, without lines.
-        height: of what is fainter, in pixels.
+        written: what is fainter.
     """
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     lengths = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1).astype(np.float64)
+    height = tallest(written)
     is_blot = (lengths < HALF * height) & (stats[:, cv2.CC_STAT_AREA] >= BLOT * lengths**2)
     is_print = is_blot | (lengths < SHORT * height)
-    top, left = (int(MIDDLE * side) for side in ink.shape)
+    bottom, right = ink.shape
+    top, left = int(MIDDLE * bottom), int(MIDDLE * right)
+    at_edge = np.zeros(len(stats), bool)
+    at_edge[np.unique(frame_of(np.asarray(labels)))] = True
     in_middle = np.zeros(len(stats), bool)
-    in_middle[np.unique(labels[top:-top, left:-left])] = True
-    for piece in np.unique(frame_of(np.asarray(labels))):
-        is_print[piece] |= not in_middle[piece] or is_pen((labels == piece).astype(np.uint8), height)
-    return not is_print[1:].all()
+    in_middle[np.unique(labels[top : bottom - top, left : right - left])] = True
+    is_print |= at_edge & ~in_middle
+    is_print[0] = True
+    for piece in map(int, np.flatnonzero(at_edge & ~is_print)):
+        x, y, width, high = (int(value) for value in stats[piece, :4])
+        alone = (labels[y : y + high, x : x + width] == piece).astype(np.uint8)
+        is_print[piece] = is_pen(alone, longest(written))
+    return not is_print.all()

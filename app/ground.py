@@ -382,6 +382,16 @@ def robust_deviation(residual: npt.NDArray[np.floating]) -> float:
     return 1.4826 * percentile(np.abs(residual), 50.0)
 
 
+def uncut(ink: Mask, around: Mask | None = None) -> Mask:
+    """The connected pieces of ink, 0 or 255, that do not reach the picture's frame, or what is not 0 in a mask."""
+    count, labels = cv2.connectedComponents(ink, connectivity=8)
+    reached = frame_of(np.asarray(labels)) if around is None else labels[around > 0]
+    shade = np.full(count, 255, np.uint8)
+    shade[np.unique(reached)] = 0
+    shade[0] = 0
+    return np.asarray(shade[labels], np.uint8)
+
+
 def longest(mask: Mask) -> int:
     """The longer side of the longest connected piece, in pixels."""
     stats = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:]

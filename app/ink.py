@@ -17,7 +17,7 @@ from app.forms import beside_print, without_form
 from app.frames import without_border
 from app.grain import LEAST_SIDE as GRAINY_SIDE
 from app.grain import without_grain
-from app.ground import Grey, Mask, frame_of, mean_depth, percentile
+from app.ground import Grey, Mask, frame_of, mean_depth, percentile, uncut
 from app.paper import LEAST_SIDE
 from app.pens import is_pen
 from app.rules import RULE_SPAN, without_rules
@@ -240,17 +240,11 @@ def _find_ink(grey: Grey, around: Mask | None = None) -> Ink:
     left_out = 0.0
     if written is not mask:
         others = written & ~mask
-        left_out = _left_out(others if around is None else _apart_from(others, around), mask)
+        # Fingers that hold a sheet reach its edge.
+        left_out = _left_out(
+            others if around is None else uncut(others, np.asarray(cv2.dilate(around, EDGE), np.uint8)), mask
+        )
     return Ink(writing.response, stroke_picture(writing.response, mask), mask, writing.dark, left_out)
-
-
-def _apart_from(ink: Mask, around: Mask) -> Mask:
-    """The connected pieces of ink that do not reach a sheet's edge, as fingers do that hold it."""
-    count, labels = cv2.connectedComponents(ink, connectivity=8)
-    shade = np.full(count, 255, np.uint8)
-    shade[np.unique(labels[cv2.dilate(around, EDGE) > 0])] = 0
-    shade[0] = 0
-    return np.asarray(shade[labels], np.uint8)
 
 
 def _left_out(others: Mask, digit: Mask) -> float:

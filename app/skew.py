@@ -12,17 +12,34 @@ import numpy.typing as npt
 
 from app.ground import Mask
 
+Numbers = npt.NDArray[np.float64]
+
 SIDE: Final = 192
 """Pixels of the longer side at which the skew is looked for."""
 
 LEAST_SIDE: Final = 64
 """Pixels of the longer side of ink; along smaller ones a line of a few pixels goes whatever is written."""
 
+MOST_EDGES: Final = 24
+"""Edges below each other, on average: more are a texture."""
+
 SLOPES: Final = np.tan(np.radians(np.arange(-15, 16)))
 """Rows that a line climbs or falls in each column, one degree apart."""
 
-BENDS: Final = np.arange(-12, 13) * 0.0075
+STEP: Final = float(np.tan(np.radians(1)))
+"""From one slope to the next."""
+
+BENDS: Final = np.arange(-3, 4) * 0.03
 """Rows by which a line rises or sags in its middle, as a share of the columns."""
+
+FINER: Final = 0.0075
+"""From one bend to the next where lines are looked for nearer."""
+
+NEAR: Final = 1
+"""Rows above and below that belong to a line too."""
+
+ROUGHLY: Final = 3
+"""The same where slopes and bends are far apart."""
 
 COVERED: Final = 0.75
 """Share of the ink's width along which a line goes at least."""
@@ -80,49 +97,66 @@ def skew_of(ink: Mask) -> Skew:
     piece = ink[top : top + height, left : left + width]
     factor = SIDE / max(width, height)
     if factor < 1.0:
-        shrunk = cv2.resize(piece, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-        piece = np.asarray(cv2.threshold(shrunk, 64, 255, cv2.THRESH_BINARY)[1], np.uint8)
-    covered = _covered(piece, SLOPES, np.zeros_like(SLOPES))
-    best, level = int(np.argmax(covered)), len(SLOPES) // 2
-    if covered[best] < PARTLY_COVERED:
+        size = max(1, round(width * factor)), max(1, round(height * factor))
+        shrunk = cv2.resize(piece, size, interpolation=cv2.INTER_AREA)
+        # A line of one pixel is left, however small it becomes.
+        piece = np.asarray(cv2.threshold(shrunk, min(64.0, 127.0 * factor), 255, cv2.THRESH_BINARY)[1], np.uint8)
+    edges = _upper_edges(piece)
+    if np.count_nonzero(edges) > MOST_EDGES * piece.shape[1]:
         return Skew()
-    # One end of a line that bends may be as straight as its middle.
-    near = SLOPES[np.unique(np.clip([best - 1, best, best + 1, level - 1, level, level + 1], 0, len(SLOPES) - 1))]
-    slopes, bends = np.repeat(near, len(BENDS)), np.tile(BENDS, len(near))
-    bent = _covered(piece, slopes, bends)
+    straight = _covered(edges, SLOPES, np.zeros_like(SLOPES), NEAR)
+    best, level = int(np.argmax(straight)), len(SLOPES) // 2
+    if straight[best] < PARTLY_COVERED:
+        return Skew()
+    slopes, bends = _pairs(SLOPES[::2], BENDS)
+    most = int(np.argmax(_covered(edges, slopes, bends, ROUGHLY)))
+    slopes, bends = _pairs(
+        float(slopes[most]) + STEP * np.arange(-1.0, 2.0), float(bends[most]) + FINER * np.arange(-3.0, 4.0)
+    )
+    bent = _covered(edges, slopes, bends, NEAR)
     most = int(np.argmax(bent))
-    if bent[most] >= max(COVERED, covered[best] + BENT_GAIN):
+    if bent[most] >= max(COVERED, straight[best] + BENT_GAIN):
         return Skew(float(slopes[most]), float(bends[most]))
-    leans = abs(best - level) > 1 and covered[best] >= max(COVERED, covered[level] + GAIN)
+    leans = abs(best - level) > 1 and straight[best] >= max(COVERED, straight[level] + GAIN)
     return Skew(float(SLOPES[best])) if leans else Skew()
 
 
-def _covered(piece: Mask, slopes: npt.NDArray[np.float64], bends: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Share of a piece's columns along which a line of each slope and bend goes.
+def _pairs(slopes: npt.NDArray[np.floating], bends: npt.NDArray[np.floating]) -> tuple[Numbers, Numbers]:
+    """Each of the slopes with each of the bends."""
+    return np.repeat(slopes, len(bends)).astype(np.float64), np.tile(bends, len(slopes)).astype(np.float64)
+
+
+def _upper_edges(piece: Mask) -> npt.NDArray[np.bool_]:
+    """A line has one upper edge in each column, however thick it is."""
+    edges = piece > 0
+    edges[1:] &= piece[:-1] == 0
+    return edges
+
+
+def _covered(edges: npt.NDArray[np.bool_], slopes: Numbers, bends: Numbers, near: int) -> Numbers:
+    """Share of the columns along which a line of each slope and bend goes.
 
     Args:
-        piece: 0 or another value.
+        edges: bool (height, width), of lines.
         slopes: float64 (n,).
         bends: float64 (n,).
+        near: so many rows above and below belong to a line too.
 
     Returns:
         float64 (n,).
     """
-    # A line has one upper edge in each column, however thick it is.
-    edges = piece > 0
-    edges[1:] &= piece[:-1] == 0
     rows, columns = edges.nonzero()
-    places = np.rint(rows - _curves(slopes, bends, piece.shape[1])[:, columns]).astype(np.intp)
+    places = np.rint(rows - _curves(slopes, bends, edges.shape[1])[:, columns]).astype(np.intp)
     places -= places.min(axis=1, initial=0, keepdims=True)
-    length = int(places.max(initial=0)) + 3
+    length = int(places.max(initial=0)) + 2 * near + 1
     counts = np.bincount((places + length * np.arange(len(slopes))[:, None]).ravel(), minlength=length * len(slopes))
-    profiles = counts.reshape(len(slopes), length)
-    # What is next to a row is its line's too.
-    best = (profiles[:, :-2] + profiles[:, 1:-1] + profiles[:, 2:]).max(axis=1)
-    return np.asarray(best / piece.shape[1], np.float64)
+    sums = np.cumsum(np.pad(counts.reshape(len(slopes), length), ((0, 0), (2 * near + 1, 0))), axis=1)
+    most = (sums[:, 2 * near + 1 :] - sums[:, : -2 * near - 1]).max(axis=1)
+    # Several edges in one column are no more than one.
+    return np.asarray(np.minimum(most / edges.shape[1], 1.0), np.float64)
 
 
-def _curves(slopes: npt.NDArray[np.float64], bends: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float64]:
+def _curves(slopes: Numbers, bends: Numbers, width: int) -> Numbers:
     """Rows of lines in so many columns: float64 (n, width)."""
     columns = np.arange(width)
     along = columns / max(width - 1, 1)
@@ -152,5 +186,7 @@ def _sheared(mask: Mask, steps: npt.NDArray[np.intp]) -> Mask:
 
 def _sheared_back(mask: Mask, steps: npt.NDArray[np.intp]) -> Mask:
     """The reverse."""
+    if not steps.any():
+        return mask
     height = len(mask) - int(steps.max())
     return np.take_along_axis(mask, np.arange(height)[:, None] + steps, axis=0)

@@ -17,7 +17,7 @@ MARGIN: Final = 0.08
 shorter side. A line is at most twice as wide."""
 
 GAP: Final = 0.03
-"""Share of a line's length that may be missing at one place, as a faint line's soft edges are."""
+"""Share of a line's length that may be missing at one place or another, as where a faint line is broken."""
 
 WRITTEN: Final = 0.35
 """What is written among lines is at least so high, as a share of the height of all that is there."""
@@ -77,7 +77,9 @@ def lying_lines(piece: Mask, run: int) -> list[Mask]:
     most = 2 * margin_of(piece) + 2
     whole = (stats[:, cv2.CC_STAT_WIDTH] >= COVERED * piece.shape[1]) & (stats[:, cv2.CC_STAT_HEIGHT] <= most)
     whole[0] = False
-    return [np.where(labels == label, piece, np.uint8(0)) for label in map(int, np.flatnonzero(whole))]
+    lines = (np.where(labels == label, piece, np.uint8(0)) for label in map(int, np.flatnonzero(whole)))
+    # Rows of ink between which a run goes are none.
+    return [line for line in lines if is_covered(line)]
 
 
 def upright_lines(piece: Mask, run: int) -> list[Mask]:

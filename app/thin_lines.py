@@ -269,13 +269,11 @@ def _without(piece: Mask, lines: list[_Line]) -> Mask:
 
 
 def _apart(lines: list[_Line], piece: Mask) -> list[_Line]:
-    """Those that nothing but lines touches."""
+    """Those that nothing but lines touches, and their own ragged edges."""
     count, labels = cv2.connectedComponents(piece, connectivity=8)
-    written = np.bincount(labels[_without(piece, lines) > 0], minlength=count)
+    beside = np.bincount(labels[_without(piece, lines) > 0], minlength=count)
     return [
-        line
-        for line in lines
-        if written[np.unique(labels[line.mask > 0])].sum() <= RAGGED * np.count_nonzero(line.mask)
+        line for line in lines if beside[np.unique(labels[line.mask > 0])].sum() <= RAGGED * np.count_nonzero(line.mask)
     ]
 
 

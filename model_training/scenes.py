@@ -148,6 +148,30 @@ def _in_a_cell(digit: Picture, random: Random) -> Picture:
     return _shot(sheet, random)
 
 
+def _on_a_form_askew(digit: Picture, random: Random) -> Picture:
+    """In a row of cells, a comb, or between or above lines, in ink or pencil, on a page that is turned and curls."""
+    sheet = np.full((320, 380), 240.0)
+    size = int(random.integers(90, 130))
+    top, left = 160 - size // 2 + int(random.integers(-4, 5)), 190 - size // 2 + int(random.integers(-6, 7))
+    sheet[top : top + size, left : left + size] -= random.uniform(70, 210) * _enlarged(digit, size)
+    first, last = 150 - size // 2, 172 + size // 2 - int(random.integers(0, 12))
+    sides = range(190 - 3 * size // 2, 191 + 3 * size // 2, size)
+    lying = [last] if random.random() < 0.5 else [first, last]
+    high = (None, first, int(random.integers(first + size // 2, last - 30)))[random.integers(3)]
+    lines = [((sides[0], row), (sides[-1], row)) for row in lying]
+    lines += [((side, high), (side, last)) for side in sides] if high is not None else []
+    grey, pen = random.uniform(20, 120), int(random.integers(1, 4))
+    for start, end in lines:
+        cv2.line(sheet, start, end, grey, pen)
+    turn = cv2.getRotationMatrix2D((190, 160), random.uniform(-7, 7), 1.0)
+    turned = cv2.warpAffine(sheet.astype(np.float32), turn, (380, 320), borderMode=cv2.BORDER_REPLICATE)
+    rows, columns = np.indices(turned.shape)
+    moved = np.asarray(rows + random.uniform(-14, 14) * np.sin(np.pi * columns / 380), np.float32)
+    across = np.asarray(columns, np.float32)
+    bent = cv2.remap(turned, across, moved, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return _shot(np.asarray(cv2.GaussianBlur(bent, (0, 0), 0.8), np.float32), random)
+
+
 def _on_a_line(digit: Picture, random: Random) -> Picture:
     """On a line from edge to edge, or just above it."""
     sheet = _on_paper(digit, width=180, down=int(random.integers(-8, 9)))
@@ -330,6 +354,7 @@ SCENES: Final[Mapping[str, Scene]] = MappingProxyType(
         "bold, cropped close": _bold_and_close,
         "in the box of a form": _in_a_box,
         "in a cell of a comb": _in_a_cell,
+        "on a form that lies askew": _on_a_form_askew,
         "on a line": _on_a_line,
         "between lines of a form": _between_lines,
         "on squared paper": _on_squared_paper,

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from app.ground import Mask
+from app.ink import find_ink, find_writing
 from app.normalization import normalize
 from app.skew import skew_of, without_skew
 from tests.pictures import Grey, canvas, with_stroke
@@ -84,11 +85,52 @@ class TestForms:
         alone, found = normalize(warped([])), normalize(warped(rules))
         assert likeness(alone.pixels, found.pixels) > 0.9
 
+    @pytest.mark.parametrize("wide", [1, 2, 3])
+    def test_page_with_one_rule(self, wide: int) -> None:
+        """Nothing else is on it, either way round."""
+        page = canvas(900, 1200, 235)
+        page[2:-2, 450 : 450 + wide] = 30
+        for seen in (page, page.T.copy()):
+            box = normalize(seen).crop_box
+            assert min(box.width, box.height) <= 8
+            assert max(box.width, box.height) >= max(seen.shape) - 304
+            assert find_writing(seen).mask.any()
+
+    @pytest.mark.parametrize("step", [12, 20, 30])
+    def test_line_that_wavers(self, step: int) -> None:
+        """By two pixels up and down: between them there is a row that no ink is in."""
+        wavering = sheet(SEVEN, [], 0.0)
+        columns = np.arange(60, 380)
+        wavering[240 + 2 * (columns // step % 2), columns] = 30
+        assert likeness(normalize(wavering).pixels, normalize(sheet(SEVEN, [], 0.0)).pixels) > 0.9
+
     @pytest.mark.parametrize("degrees", [-5.0, -2.5, 2.5, 5.0])
     def test_line_that_it_stands_on(self, degrees: float) -> None:
         """It touches the line, and loses no more than what lies on it."""
         alone, found = (normalize(sheet(SEVEN, lines, degrees)) for lines in ([], [[(120, 216), (310, 216)]]))
         assert likeness(alone.pixels, found.pixels) > 0.95
+
+
+class TestHands:
+    @pytest.mark.parametrize(
+        "strokes",
+        [
+            [[(60, 70), (240, 92), (130, 240)]],
+            [[(60, 92), (240, 70), (130, 240)]],
+            [[(140, 40), (160, 240)]],
+            [[(160, 40), (140, 240)], [(90, 235), (210, 245)]],
+            [[(60, 60), (80, 150), (220, 165)], [(190, 40), (170, 250)]],
+            [[(60, 70), (240, 92), (130, 240)], [(110, 150), (220, 160)]],
+        ],
+        ids=["seven", "seven that falls", "one", "one with a foot", "open four", "crossed seven"],
+    )
+    @pytest.mark.parametrize("pen", [6, 14])
+    def test_strokes_stay(self, pen: int, strokes: Strokes) -> None:
+        """What is written by hand leans as well, and is left as it is."""
+        drawn = canvas(300, 280, 235)
+        for stroke in strokes:
+            drawn = with_stroke(drawn, stroke, 40, pen)
+        assert (find_ink(drawn).mask[drawn < 60] > 0).mean() > 0.99
 
 
 class TestSkew:
@@ -121,6 +163,24 @@ class TestSkew:
     def test_nothing_and_everything_have_none(self, picture: Mask) -> None:
         """There are no lines in either."""
         assert skew_of(picture) == (0.0, 0.0)
+
+    @pytest.mark.parametrize("shape", [(384, 1), (1, 384), (1000, 2), (3, 2000)])
+    def test_narrow_ink_has_none(self, shape: tuple[int, int]) -> None:
+        """However long a line it is."""
+        assert skew_of(np.full(shape, 255, np.uint8)) == (0.0, 0.0)
+
+    def test_textures_have_none(self) -> None:
+        """Hatching is no form."""
+        rows, columns = np.indices((384, 384))
+        assert skew_of(np.where((rows + columns // 8) % 6 < 3, np.uint8(255), np.uint8(0))) == (0.0, 0.0)
+
+    @pytest.mark.parametrize("pen", [1, 2, 4])
+    def test_large_pages(self, pen: int) -> None:
+        """A line of one pixel is seen on a whole page."""
+        page = 255 - with_stroke(
+            with_stroke(canvas(1200, 900), [(100, 300), (1100, 380)], 0, pen), [(550, 200), (570, 340)], 0, 9
+        )
+        assert skew_of(page) == pytest.approx((0.08, 0.0), abs=0.02)
 
     def test_small_ink_has_none(self) -> None:
         """Along a few pixels a line goes whatever is written."""
