@@ -155,7 +155,7 @@ def _on_a_form_askew(digit: Picture, random: Random) -> Picture:
     top, left = 160 - size // 2 + int(random.integers(-4, 5)), 190 - size // 2 + int(random.integers(-6, 7))
     sheet[top : top + size, left : left + size] -= random.uniform(70, 210) * _enlarged(digit, size)
     first, last = 150 - size // 2, 172 + size // 2 - int(random.integers(0, 12))
-    sides = range(190 - 3 * size // 2, 191 + 3 * size // 2, size)
+    sides = [190 + size * half // 2 for half in (-3, -1, 1, 3)]
     lying = [last] if random.random() < 0.5 else [first, last]
     high = (None, first, int(random.integers(first + size // 2, last - 30)))[random.integers(3)]
     lines = [((sides[0], row), (sides[-1], row)) for row in lying]
