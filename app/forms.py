@@ -109,8 +109,9 @@ def _is_more_than_print(ink: Mask, written: Mask) -> bool:
     in_middle[np.unique(labels[top : bottom - top, left : right - left])] = True
     is_print |= at_edge & ~in_middle
     is_print[0] = True
+    length = longest(written)
     for piece in map(int, np.flatnonzero(at_edge & ~is_print)):
         x, y, width, high = (int(value) for value in stats[piece, :4])
         alone = (labels[y : y + high, x : x + width] == piece).astype(np.uint8)
-        is_print[piece] = is_pen(alone, longest(written))
+        is_print[piece] = is_pen(alone, length)
     return not is_print.all()

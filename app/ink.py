@@ -240,10 +240,10 @@ def _find_ink(grey: Grey, around: Mask | None = None) -> Ink:
     left_out = 0.0
     if written is not mask:
         others = written & ~mask
-        # Fingers that hold a sheet reach its edge.
-        left_out = _left_out(
-            others if around is None else uncut(others, np.asarray(cv2.dilate(around, EDGE), np.uint8)), mask
-        )
+        if around is not None:
+            # Fingers that hold a sheet reach its edge.
+            others = uncut(others, np.asarray(cv2.dilate(around, EDGE), np.uint8))
+        left_out = _left_out(others, mask)
     return Ink(writing.response, stroke_picture(writing.response, mask), mask, writing.dark, left_out)
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.ground import Mask
+from app.ground import Mask, shrunk
 
 Numbers = npt.NDArray[np.float64]
 
@@ -94,13 +94,10 @@ def skew_of(ink: Mask) -> Skew:
     left, top, width, height = cv2.boundingRect(ink)
     if max(width, height) < LEAST_SIDE:
         return Skew()
-    piece = ink[top : top + height, left : left + width]
-    factor = SIDE / max(width, height)
-    if factor < 1.0:
-        size = max(1, round(width * factor)), max(1, round(height * factor))
-        shrunk = cv2.resize(piece, size, interpolation=cv2.INTER_AREA)
-        # A line of one pixel is left, however small it becomes.
-        piece = np.asarray(cv2.threshold(shrunk, min(64.0, 127.0 * factor), 255, cv2.THRESH_BINARY)[1], np.uint8)
+    # A line of one pixel is left, however small it becomes.
+    least = min(64.0, 127.0 * SIDE / max(width, height))
+    small = shrunk(ink[top : top + height, left : left + width], SIDE)
+    piece = np.asarray(cv2.threshold(small, least, 255, cv2.THRESH_BINARY)[1], np.uint8)
     edges = _upper_edges(piece)
     if np.count_nonzero(edges) > MOST_EDGES * piece.shape[1]:
         return Skew()
@@ -165,9 +162,9 @@ def _curves(slopes: Numbers, bends: Numbers, width: int) -> Numbers:
 
 def _steps(ink: Mask, skew: Skew) -> npt.NDArray[np.intp]:
     """By how many pixels each column is moved down to make ink's lying lines level: intp (width,), none negative."""
-    left, _, width, _ = cv2.boundingRect(ink)
     if not any(skew):
         return np.zeros(ink.shape[1], np.intp)
+    left, _, width, _ = cv2.boundingRect(ink)
     curve = _curves(np.array([skew.slope]), np.array([skew.bend]), width)[0]
     # Nothing lies beside the ink.
     steps = -np.rint(np.pad(curve, (left, ink.shape[1] - left - width), mode="edge")).astype(np.intp)

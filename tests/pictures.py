@@ -105,3 +105,8 @@ def on_canvas(picture: Grey, width: int, height: int, left: int, top: int) -> Gr
 def enlarged(picture: Grey, factor: int) -> Grey:
     """The same picture, larger and smooth."""
     return np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def likeness(one: Grey, other: Grey) -> float:
+    """Correlation of two prepared pictures."""
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])

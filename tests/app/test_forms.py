@@ -6,7 +6,7 @@ import pytest
 
 from app.ink import find_writing
 from app.normalization import normalize
-from tests.pictures import Grey, canvas, with_stroke
+from tests.pictures import Grey, canvas, likeness, with_stroke
 
 Strokes = list[list[tuple[int, int]]]
 
@@ -44,11 +44,6 @@ def sheet(*layers: tuple[Strokes, int, int]) -> Grey:
         for stroke in strokes:
             drawn = with_stroke(drawn, stroke, ink, pen)
     return np.asarray(cv2.GaussianBlur(drawn, (0, 0), 0.8), np.uint8)
-
-
-def likeness(one: Grey, other: Grey) -> float:
-    """Correlation of two prepared pictures."""
-    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
 
 class TestFainterInk:

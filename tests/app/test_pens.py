@@ -6,7 +6,7 @@ import pytest
 
 from app.normalization import normalize
 from app.pens import is_pen
-from tests.pictures import Grey, canvas, with_stroke
+from tests.pictures import Grey, canvas, likeness, with_stroke
 
 SIX = [(150, 80), (120, 120), (115, 150), (135, 170), (155, 155), (150, 135), (122, 138)]
 """On a sheet of 300 x 260."""
@@ -18,11 +18,6 @@ def sheet(*strokes: tuple[list[tuple[int, int]], int]) -> Grey:
     for points, pen in strokes:
         drawn = with_stroke(drawn, points, 40, pen)
     return np.asarray(cv2.GaussianBlur(drawn, (0, 0), 0.8), np.uint8)
-
-
-def likeness(one: Grey, other: Grey) -> float:
-    """Correlation of two prepared pictures."""
-    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
 
 class TestPens:

@@ -8,7 +8,7 @@ from app.ground import Mask
 from app.ink import find_ink, find_writing
 from app.normalization import normalize
 from app.skew import skew_of, without_skew
-from tests.pictures import Grey, canvas, with_stroke
+from tests.pictures import Grey, canvas, likeness, with_stroke
 
 Strokes = list[list[tuple[int, int]]]
 
@@ -47,11 +47,6 @@ def bent(picture: Grey, sag: float) -> Grey:
     moved = rows - sag * len(picture) * np.sin(np.pi * columns / picture.shape[1])
     across, down = np.asarray(columns, np.float32), np.asarray(moved, np.float32)
     return np.asarray(cv2.remap(picture, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
-
-
-def likeness(one: Grey, other: Grey) -> float:
-    """Correlation of two prepared pictures."""
-    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
 
 class TestForms:

@@ -7,7 +7,7 @@ import pytest
 from app.errors import NoInkError
 from app.normalization import normalize
 from app.thin_lines import may_have_lines, without_thin_lines
-from tests.pictures import Grey, canvas, with_stroke
+from tests.pictures import Grey, canvas, likeness, with_stroke
 
 SEVEN = [(40, 25), (75, 25), (55, 85)]
 """On a sheet of 120 x 120."""
@@ -34,11 +34,6 @@ def drawn(strokes: list[list[tuple[int, int]]], pen: int = 8, sheet: Grey | None
     for stroke in strokes:
         picture = with_stroke(picture, stroke, pen=pen)
     return picture
-
-
-def likeness(one: Grey, other: Grey) -> float:
-    """Correlation of two prepared pictures."""
-    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
 
 class TestFields:
